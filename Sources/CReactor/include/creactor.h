@@ -1,0 +1,11 @@
+/* The C shim of the reactor: the kernel (epoll, sockets, timers, threads), hiredis and libpq for Swift.
+ * Everything is prefixed cr_, returns -errno, and is `static inline` where it runs per request.
+ * One header per noun under creactor/; this one is their list. */
+#ifndef CREACTOR_H
+#define CREACTOR_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#endif
