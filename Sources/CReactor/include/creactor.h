@@ -1,4 +1,4 @@
-/* The C shim of the reactor: the kernel (epoll, sockets, timers, threads), hiredis and libpq for Swift.
+/* The C shim of the reactor: the kernel (epoll, sockets, threads, clocks), hiredis and libpq for Swift.
  * Everything is prefixed cr_, returns -errno, and is `static inline` where it runs per request.
  * One header per noun under creactor/; this one is their list. */
 #ifndef CREACTOR_H
@@ -7,5 +7,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "creactor/clock.h"
+#include "creactor/epoll.h"
+#include "creactor/process.h"
+#include "creactor/socket.h"
+#include "creactor/thread.h"
 
 #endif

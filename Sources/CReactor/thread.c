@@ -1,0 +1,47 @@
+#include "creactor.h"
+
+#include <sched.h>
+#include <signal.h>
+
+int cr_thread_start(pthread_t *thread, const char *name, int cpu, void *(*body)(void *), void *context) {
+    int status = pthread_create(thread, NULL, body, context);
+    if (status != 0) return -status;
+    pthread_setname_np(*thread, name);
+    if (cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        pthread_setaffinity_np(*thread, sizeof set, &set);
+    }
+    return 0;
+}
+
+static void wanted_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+int cr_signals_block(void) {
+    sigset_t set;
+    wanted_signals(&set);
+    signal(SIGPIPE, SIG_IGN);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int cr_signals_wait(void) {
+    sigset_t set;
+    int number;
+    wanted_signals(&set);
+    while (sigwait(&set, &number) != 0) {
+    }
+    return number;
+}
+
+int cr_signal_self(int number) { return kill(getpid(), number) < 0 ? -errno : 0; }
+
+int cr_processor_count(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : (int)count;
+}
