@@ -13,5 +13,6 @@
 #include "creactor/process.h"
 #include "creactor/socket.h"
 #include "creactor/thread.h"
+#include "creactor/json.h"
 
 #endif
