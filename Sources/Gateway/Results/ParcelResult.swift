@@ -128,14 +128,18 @@ struct ItemProblem {
 
     /// A string that storage refuses, or that is longer than its column; nil for neither.
     init?(_ field: StaticString, _ string: JSONString, in body: RawSpan, bytesMax: Int) {
-        if string.problem == .none {
-            // Escapes never make a text longer, so the count as written often settles it.
-            guard Int(string.range.count) > bytesMax, string.textByteCount(in: body) > bytesMax else { return nil }
-            self.field = field
-            kind = .tooLong
-        } else {
+        if string.problem != .none {
             self.init(field, string.problem)
+            return
         }
+        // Escapes never make a text longer, so the count as written often settles it.
+        guard Int(string.range.count) > bytesMax, string.textByteCount(in: body) > bytesMax else { return nil }
+        self.init(field, kind: .tooLong)
+    }
+
+    private init(_ field: StaticString, kind: Kind) {
+        self.field = field
+        self.kind = kind
     }
 
     var code: StaticString {

@@ -291,15 +291,14 @@ extension ItemSplitter {
         return step
     }
 
+    private func isBlank(_ line: RawSpan) -> Bool {
+        for index in 0..<line.byteCount where !Self.isSpace(line.byte(at: index)) { return false }
+        return true
+    }
+
     /// Nil for a blank line.
     private mutating func endLine() -> Step? {
-        var isBlank = !isTooLong
-        let bytes = partial.bytes
-        for index in 0..<bytes.byteCount where !Self.isSpace(bytes.byte(at: index)) {
-            isBlank = false
-            break
-        }
-        guard isBlank else { return handOut(number) }
+        if isTooLong || !isBlank(partial.bytes) { return handOut(number) }
         partial.clear()
         return nil
     }
