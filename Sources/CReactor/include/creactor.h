@@ -14,5 +14,6 @@
 #include "creactor/socket.h"
 #include "creactor/thread.h"
 #include "creactor/json.h"
+#include "creactor/http.h"
 
 #endif
