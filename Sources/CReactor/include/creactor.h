@@ -15,5 +15,7 @@
 #include "creactor/thread.h"
 #include "creactor/json.h"
 #include "creactor/http.h"
+#include "creactor/file.h"
+#include "creactor/secret.h"
 
 #endif
