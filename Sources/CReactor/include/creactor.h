@@ -16,6 +16,7 @@
 #include "creactor/json.h"
 #include "creactor/http.h"
 #include "creactor/file.h"
+#include "creactor/limit.h"
 #include "creactor/secret.h"
 
 #endif
