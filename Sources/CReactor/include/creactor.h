@@ -17,6 +17,7 @@
 #include "creactor/http.h"
 #include "creactor/file.h"
 #include "creactor/limit.h"
+#include "creactor/log.h"
 #include "creactor/secret.h"
 
 #endif
