@@ -160,14 +160,20 @@ int cr_socket_error(int fd) {
     return error;
 }
 
-int cr_resolve(const char *host, char *numeric, size_t size) {
+int cr_resolve_one(const char *host, unsigned attempt, char *numeric, size_t size) {
     struct addrinfo hints = {0}, *found;
     hints.ai_socktype = SOCK_STREAM;
     if (getaddrinfo(host, NULL, &hints, &found) != 0) return -EHOSTUNREACH;
-    int status = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, (socklen_t)size, NULL, 0, NI_NUMERICHOST);
+    unsigned count = 0;
+    for (struct addrinfo *at = found; at; at = at->ai_next) count++;
+    struct addrinfo *chosen = found;
+    for (unsigned i = attempt % count; i > 0; i--) chosen = chosen->ai_next;
+    int status = getnameinfo(chosen->ai_addr, chosen->ai_addrlen, numeric, (socklen_t)size, NULL, 0, NI_NUMERICHOST);
     freeaddrinfo(found);
     return status == 0 ? 0 : -EHOSTUNREACH;
 }
+
+int cr_resolve(const char *host, char *numeric, size_t size) { return cr_resolve_one(host, 0, numeric, size); }
 
 int cr_peer_alive(int fd) {
     char byte;

@@ -10,7 +10,9 @@
 
 #include "creactor/clock.h"
 #include "creactor/epoll.h"
+#include "creactor/postgres.h"
 #include "creactor/process.h"
+#include "creactor/redis.h"
 #include "creactor/socket.h"
 #include "creactor/thread.h"
 #include "creactor/json.h"

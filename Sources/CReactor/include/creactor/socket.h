@@ -38,6 +38,9 @@ int cr_socket_error(int fd);
 /* Resolves `host` to a numeric address, blocking: never on a reactor thread once it serves. -EHOSTUNREACH if unknown. */
 int cr_resolve(const char *host, char *numeric, size_t size);
 
+/* The same for one of several addresses of a host, counted round: a client tries another at each attempt. */
+int cr_resolve_one(const char *host, unsigned attempt, char *numeric, size_t size);
+
 /* Whether the peer of a connected stream is still there: 1 yes, 0 it has closed or failed. Consumes nothing. */
 int cr_peer_alive(int fd);
 
