@@ -1,5 +1,6 @@
 #include "creactor.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 
@@ -14,6 +15,15 @@ int cr_thread_start(pthread_t *thread, const char *name, int cpu, void *(*body)(
         pthread_setaffinity_np(*thread, sizeof set, &set);
     }
     return 0;
+}
+
+int cr_wait_readable(int fd, int timeout_ms) {
+    struct pollfd wanted = {fd, POLLIN, 0};
+    int count;
+    do {
+        count = poll(&wanted, 1, timeout_ms);
+    } while (count < 0 && errno == EINTR);
+    return count > 0;
 }
 
 static void wanted_signals(sigset_t *set) {

@@ -13,6 +13,7 @@
 #include "creactor/postgres.h"
 #include "creactor/process.h"
 #include "creactor/redis.h"
+#include "creactor/relaxed.h"
 #include "creactor/socket.h"
 #include "creactor/thread.h"
 #include "creactor/json.h"

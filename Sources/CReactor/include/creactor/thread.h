@@ -29,6 +29,9 @@ static inline void cr_eventfd_drain(int fd) {
     (void)ignored;
 }
 
+/* Waits until `fd` is readable: 1, or 0 after timeout_ms (< 0: for ever). For threads that may block. */
+int cr_wait_readable(int fd, int timeout_ms);
+
 /* Blocks SIGTERM, SIGINT and SIGHUP in the calling thread and those it starts; SIGPIPE is ignored. Call it first. */
 int cr_signals_block(void);
 
