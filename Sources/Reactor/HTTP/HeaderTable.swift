@@ -1,5 +1,6 @@
-// Scratch for the header lines of one head: made once by a reactor, filled anew by each parse.
-// Owned by the reactor's thread; its ranges mean nothing once the bytes they were made for move or go.
+// The header lines of one head: scratch made once by a reactor, filled anew by each parse.
+// Owned by the reactor's thread. Its ranges are of the head parsed last: a request that waits for its body does not
+// keep them, it is parsed again when the body is there (that costs less than a copy per connection would).
 // Limit: `capacity` lines, set when it is made; a head with more is refused (431).
 
 import CReactor
@@ -22,6 +23,10 @@ public struct HeaderTable: ~Copyable {
     public internal(set) var count: Int
     // `capacity` fields; those below `count` are initialised by the scanner.
     let fields: UnsafeMutablePointer<HeaderField>
+    // The values of known headers by rawValue; offset 0 (the request line's) is "not sent".
+    @usableFromInline let known: UnsafeMutablePointer<ByteRange>
+    // Bit per known header that came more than once.
+    @usableFromInline var repeated: UInt32
 
     public init(capacity: Int = 100) {
         precondition(capacity > 0 && capacity <= 65_536, "a header table of no or absurd size")
@@ -29,9 +34,36 @@ public struct HeaderTable: ~Copyable {
         self.capacity = capacity
         count = 0
         fields = .allocate(capacity: capacity)
+        known = .allocate(capacity: KnownHeader.count)
+        known.initialize(repeating: .empty, count: KnownHeader.count)
+        repeated = 0
     }
 
-    deinit { fields.deallocate() }
+    deinit {
+        fields.deallocate()
+        known.deallocate()
+    }
+
+    /// Forgets the head before.
+    mutating func reset() {
+        count = 0
+        repeated = 0
+        known.update(repeating: .empty, count: KnownHeader.count)
+    }
+
+    /// The value of the first line of that name; nil where none was sent. An empty value is an empty range.
+    @inlinable
+    public subscript(header: KnownHeader) -> ByteRange? {
+        // The enumeration has `count` cases, the memory as many ranges.
+        let range = known[Int(header.rawValue)]
+        return range.offset == 0 ? nil : range
+    }
+
+    /// Whether more than one line of that name was sent. Credentials and identities should refuse that.
+    @inlinable
+    public func isRepeated(_ header: KnownHeader) -> Bool {
+        repeated & (1 &<< UInt32(header.rawValue)) != 0
+    }
 
     public subscript(index: Int) -> HeaderField {
         precondition(index >= 0 && index < count, "header index outside the table")

@@ -1,13 +1,16 @@
 // The header names that are recognised while a head is scanned, so that asking for one costs an array access.
 // Plain data; the order is that of cr_http_known_name in creactor/http.h (a test parses each name).
 
-/// A header that `RequestHead` finds without searching.
+/// A header that `HeaderTable` finds without searching.
 public enum KnownHeader: UInt8, CaseIterable, Sendable {
     case host, connection, contentLength, transferEncoding, expect, contentType
     case xRequestID, xWorkerID, xWorkerToken, xOpsToken, xSSRToken, xAPIKey
     case authorization, traceparent, tracestate, accept, acceptEncoding, acceptLanguage
     case contentEncoding, origin, ifNoneMatch, userAgent, xForwardedFor
     case accessControlRequestMethod, accessControlRequestHeaders, cacheControl, upgrade
+
+    /// How many there are: creactor/http.h's CR_HTTP_KNOWN_COUNT.
+    static var count: Int { 27 }
 
     /// The name in lower case.
     public var name: StaticString {

@@ -1,9 +1,9 @@
-// What one HTTP/1.1 request head says: plain data of fixed size, no references.
-// Ranges point into the bytes it was parsed from; whoever keeps the head keeps those in place. 27 known headers inside,
-// all lines in the HeaderTable that was filled with it. Source: RFC 9110 sections 6 and 9, RFC 9112.
+// What one HTTP/1.1 request head says, its header lines apart (HeaderTable has those): plain data, no references.
+// Ranges count from the first byte it was parsed from; whoever keeps the head keeps those bytes together.
+// Source: RFC 9110 sections 6 and 9, RFC 9112.
 
 /// The method. Names are case-sensitive; one that is none of these is `.other`, its text in `methodName`.
-public enum HTTPMethod: UInt8, Sendable {
+public enum HTTPMethod: UInt8, CaseIterable, Sendable {
     case get, head, post, put, delete, options, patch, trace, connect, other
 
     public var name: StaticString {
@@ -34,7 +34,7 @@ public enum BodyFraming: Equatable, Sendable {
 }
 
 /// One parsed request head.
-public struct RequestHead: Sendable {
+public struct RequestHead: Equatable, Sendable {
     public var method: HTTPMethod
     public var version: HTTPVersion
     /// The connection may carry another request after this one.
@@ -53,9 +53,6 @@ public struct RequestHead: Sendable {
     public var authority: ByteRange
     /// Bytes of the head, blank line included: the body starts here.
     public var byteCount: Int
-    var repeated: UInt32
-    // Ranges of the values by KnownHeader.rawValue; offset 0 (the request line's) is "not sent".
-    var known: InlineArray<27, ByteRange>
 
     init() {
         method = .other
@@ -69,18 +66,5 @@ public struct RequestHead: Sendable {
         query = .empty
         authority = .empty
         byteCount = 0
-        repeated = 0
-        known = InlineArray(repeating: .empty)
-    }
-
-    /// The value of the first line of that name; nil where none was sent. An empty value is an empty range.
-    public subscript(header: KnownHeader) -> ByteRange? {
-        let range = known[Int(header.rawValue)]
-        return range.offset == 0 ? nil : range
-    }
-
-    /// Whether more than one line of that name was sent. Credentials and identities should refuse that.
-    public func isRepeated(_ header: KnownHeader) -> Bool {
-        repeated & (1 << UInt32(header.rawValue)) != 0
     }
 }

@@ -5,21 +5,25 @@
 import CReactor
 
 extension RequestParser {
-    static func judge(_ bytes: RawSpan, _ head: inout RequestHead) throws(HTTPFailure) {
-        try judgeHost(bytes, &head)
+    static func judge(
+        _ bytes: RawSpan, _ head: inout RequestHead, _ table: borrowing HeaderTable
+    ) throws(HTTPFailure) {
+        try judgeHost(bytes, &head, table)
         try judgeTarget(bytes, &head)
-        try judgeFraming(bytes, &head)
-        head.keepAlive = staysOpen(bytes, head)
-        try judgeExpectation(bytes, &head)
+        try judgeFraming(bytes, &head, table)
+        head.keepAlive = staysOpen(bytes, head, table)
+        try judgeExpectation(bytes, &head, table)
     }
 
     /// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1, at most one in HTTP/1.0.
-    private static func judgeHost(_ bytes: RawSpan, _ head: inout RequestHead) throws(HTTPFailure) {
-        guard let host = head[.host] else {
+    private static func judgeHost(
+        _ bytes: RawSpan, _ head: inout RequestHead, _ table: borrowing HeaderTable
+    ) throws(HTTPFailure) {
+        guard let host = table[.host] else {
             if head.version == .http11 { throw HTTPFailure(.hostMissing, atByte: head.byteCount) }
             return
         }
-        if head.isRepeated(.host) { throw HTTPFailure(.hostRepeated, atByte: Int(host.offset)) }
+        if table.isRepeated(.host) { throw HTTPFailure(.hostRepeated, atByte: Int(host.offset)) }
         if !isAuthority(bytes.slice(host)) { throw HTTPFailure(.hostInvalid, atByte: Int(host.offset)) }
         head.authority = host
     }
@@ -77,20 +81,22 @@ extension RequestParser {
     private static var hexDigits: UInt8 { UInt8(truncatingIfNeeded: CR_HTTP_HEX) }
 
     /// RFC 9112 section 6.3: one way only to find the end of the body.
-    private static func judgeFraming(_ bytes: RawSpan, _ head: inout RequestHead) throws(HTTPFailure) {
-        if let coding = head[.transferEncoding] {
+    private static func judgeFraming(
+        _ bytes: RawSpan, _ head: inout RequestHead, _ table: borrowing HeaderTable
+    ) throws(HTTPFailure) {
+        if let coding = table[.transferEncoding] {
             let at = Int(coding.offset)
             if head.version == .http10 { throw HTTPFailure(.transferEncodingBeforeHTTP11, atByte: at) }
-            if head[.contentLength] != nil { throw HTTPFailure(.lengthAndTransferEncoding, atByte: at) }
-            if head.isRepeated(.transferEncoding) { throw HTTPFailure(.transferEncodingRepeated, atByte: at) }
+            if table[.contentLength] != nil { throw HTTPFailure(.lengthAndTransferEncoding, atByte: at) }
+            if table.isRepeated(.transferEncoding) { throw HTTPFailure(.transferEncodingRepeated, atByte: at) }
             if !bytes.slice(coding).equalsIgnoringCase("chunked") {
                 throw HTTPFailure(codingFault(bytes, coding), atByte: at)
             }
             head.framing = .chunked
             return
         }
-        guard let length = head[.contentLength] else { return }
-        if head.isRepeated(.contentLength) { throw HTTPFailure(.contentLengthRepeated, atByte: Int(length.offset)) }
+        guard let length = table[.contentLength] else { return }
+        if table.isRepeated(.contentLength) { throw HTTPFailure(.contentLengthRepeated, atByte: Int(length.offset)) }
         guard let count = decimal(bytes.slice(length)) else {
             throw HTTPFailure(.contentLengthInvalid, atByte: Int(length.offset))
         }
@@ -137,9 +143,10 @@ extension RequestParser {
     }
 
     /// RFC 9112 section 9.3. More than one Connection line is rare enough to close instead of searching the table.
-    private static func staysOpen(_ bytes: RawSpan, _ head: RequestHead) -> Bool {
-        guard let connection = head[.connection] else { return head.version == .http11 }
-        if head.isRepeated(.connection) { return false }
+    private static func staysOpen(_ bytes: RawSpan, _ head: RequestHead, _ table: borrowing HeaderTable) -> Bool {
+        guard let connection = table[.connection] else { return head.version == .http11 }
+        if table.isRepeated(.connection) { return false }
+        if bytes.slice(connection).equalsIgnoringCase("keep-alive") { return true }
         var items = ListItems(connection)
         var keepAlive = false
         while let item = items.next(in: bytes) {
@@ -151,9 +158,11 @@ extension RequestParser {
     }
 
     /// RFC 9110 section 10.1.1. HTTP/1.0's is ignored; without a body to wait for nothing is expected.
-    private static func judgeExpectation(_ bytes: RawSpan, _ head: inout RequestHead) throws(HTTPFailure) {
-        guard let expectation = head[.expect], head.version == .http11 else { return }
-        guard !head.isRepeated(.expect), bytes.slice(expectation).equalsIgnoringCase("100-continue") else {
+    private static func judgeExpectation(
+        _ bytes: RawSpan, _ head: inout RequestHead, _ table: borrowing HeaderTable
+    ) throws(HTTPFailure) {
+        guard let expectation = table[.expect], head.version == .http11 else { return }
+        guard !table.isRepeated(.expect), bytes.slice(expectation).equalsIgnoringCase("100-continue") else {
             throw HTTPFailure(.expectationUnknown, atByte: Int(expectation.offset))
         }
         head.expectsContinue = head.framing != .none && head.framing != .length(0)

@@ -48,24 +48,25 @@ public enum RequestParser {
     public static func parse(
         _ bytes: RawSpan, limits: HeadLimits, progress: inout HeadProgress, into table: inout HeaderTable
     ) throws(HTTPFailure) -> RequestHead? {
-        try bytes.withUnsafeBytes { raw throws(HTTPFailure) -> RequestHead? in
-            guard let base = raw.baseAddress?.assumingMemoryBound(to: UInt8.self), raw.count > 0 else { return nil }
-            // Offsets are 32 bits; no head is longer than `headBytesMax`, so what lies beyond is never looked at.
-            let count = UInt32(min(raw.count, limits.headBytesMax + 1))
+        // Offsets are 32 bits; no head is longer than `headBytesMax`, so what lies beyond is never looked at.
+        let count = UInt32(min(bytes.byteCount, limits.headBytesMax + 1))
+        var head = RequestHead()
+        let scanned = try bytes.withUnsafeBytes { raw throws(HTTPFailure) -> Bool in
+            guard let base = raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count > 0 else { return false }
             if progress.wasIncomplete, count <= limits.headBytesMax,
                 cr_http_head_ended(base, count, &progress.resumeOffset) == 0
             {
-                return nil
+                return false
             }
-            var head = RequestHead()
-            guard try scan(base, count, limits, &head, &table) else {
-                progress.wasIncomplete = true
-                return nil
-            }
-            progress = HeadProgress()
-            try judge(bytes, &head)
-            return head
+            return try scan(base, count, limits, &head, &table)
         }
+        guard scanned else {
+            progress.wasIncomplete = true
+            return nil
+        }
+        progress = HeadProgress()
+        try judge(bytes, &head, table)
+        return head
     }
 
     /// Fills everything that is a matter of bytes; false where more are needed.
@@ -73,7 +74,7 @@ public enum RequestParser {
         _ base: UnsafePointer<UInt8>, _ count: UInt32, _ limits: HeadLimits,
         _ head: inout RequestHead, _ table: inout HeaderTable
     ) throws(HTTPFailure) -> Bool {
-        table.count = 0
+        table.reset()
         var line = cr_http_line()
         var result = cr_http_scan_line(base, count, UInt32(limits.uriBytesMax), &line)
         guard result == CR_HTTP_DONE else { return try incomplete(result, line.at) }
@@ -85,17 +86,14 @@ public enum RequestParser {
 
         var fields = cr_http_fields()
         let linesMax = UInt32(min(limits.headerCountMax, table.capacity))
-        let storage = table.fields
-        result = withUnsafeMutableBytes(of: &head.known) { known in
-            // HeaderField and cr_http_field, ByteRange and cr_http_range have one layout; both outlive the call.
-            cr_http_scan_fields(
-                base, count, line.at, UInt32(limits.headerBytesMax), linesMax,
-                UnsafeMutableRawPointer(storage).assumingMemoryBound(to: cr_http_field.self),
-                known.baseAddress!.assumingMemoryBound(to: cr_http_range.self), &fields)
-        }
+        // HeaderField and cr_http_field, ByteRange and cr_http_range have one layout; the table outlives the call.
+        result = cr_http_scan_fields(
+            base, count, line.at, UInt32(limits.headerBytesMax), linesMax,
+            UnsafeMutableRawPointer(table.fields).assumingMemoryBound(to: cr_http_field.self),
+            UnsafeMutableRawPointer(table.known).assumingMemoryBound(to: cr_http_range.self), &fields)
         guard result == CR_HTTP_DONE else { return try incomplete(result, fields.at) }
         table.count = Int(fields.count)
-        head.repeated = fields.repeated
+        table.repeated = fields.repeated
         head.byteCount = Int(fields.at)
         return true
     }

@@ -64,7 +64,7 @@ struct ReadHead: Equatable {
         fields = (0..<table.count).map {
             "\(bytes.slice(table[$0].name).string): \(bytes.slice(table[$0].value).string)"
         }
-        known = KnownHeader.allCases.map { head[$0].map { bytes.slice($0).string } }
+        known = KnownHeader.allCases.map { table[$0].map { bytes.slice($0).string } }
     }
 
     subscript(header: KnownHeader) -> String? { known[Int(header.rawValue)] }

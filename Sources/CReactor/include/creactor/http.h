@@ -91,82 +91,101 @@ static inline int cr_http_is(uint8_t byte, uint8_t classes) {
 
 /* ---- masks: one bit per byte of a block of 64 --------------------------------------------------------------- */
 
+/* For the parts of the inner loop: the mask must stay in a register. */
+#define CR_HTTP_INLINE static inline __attribute__((always_inline))
+
 /* A window of 64 bytes that only moves forward. */
 struct cr_http_cursor {
     const uint8_t *bytes;
     uint32_t count, base;
     uint64_t control; /* 0x00-0x1f without tab, and 0x7f */
-    uint64_t stop;    /* control, or a colon */
 };
 
 #if defined(__SSE2__)
 typedef uint8_t cr_u8x16 __attribute__((vector_size(16)));
 typedef char cr_i8x16 __attribute__((vector_size(16)));
 
-static inline cr_u8x16 cr_http_load16(const uint8_t *from) {
+CR_HTTP_INLINE cr_u8x16 cr_http_load16(const uint8_t *from) {
     cr_u8x16 value;
     memcpy(&value, from, 16);
     return value;
 }
 
-static inline void cr_http_masks(const uint8_t *from, uint64_t *control, uint64_t *stop) {
-    uint64_t controls = 0, colons = 0;
+#define CR_HTTP_BITS(vector) ((uint32_t)(uint16_t)__builtin_ia32_pmovmskb128((cr_i8x16)(vector)))
+
+CR_HTTP_INLINE uint64_t cr_http_controls(const uint8_t *from) {
+    uint64_t controls = 0;
     for (int part = 0; part < 4; part++) {
         cr_u8x16 v = cr_http_load16(from + 16 * part);
         cr_u8x16 c = (cr_u8x16)((v < 0x20) & (v != 0x09)) | (cr_u8x16)(v == 0x7f);
-        controls |= (uint64_t)(uint16_t)__builtin_ia32_pmovmskb128((cr_i8x16)c) << (16 * part);
-        colons |= (uint64_t)(uint16_t)__builtin_ia32_pmovmskb128((cr_i8x16)(v == ':')) << (16 * part);
+        controls |= (uint64_t)CR_HTTP_BITS(c) << (16 * part);
     }
-    *control = controls;
-    *stop = controls | colons;
+    return controls;
 }
 #else
-static inline void cr_http_masks(const uint8_t *from, uint64_t *control, uint64_t *stop) {
-    uint64_t controls = 0, colons = 0;
-    for (int at = 0; at < 64; at++) {
-        uint8_t v = from[at];
-        controls |= (uint64_t)((v < 0x20 && v != 0x09) || v == 0x7f) << at;
-        colons |= (uint64_t)(v == ':') << at;
-    }
-    *control = controls;
-    *stop = controls | colons;
+CR_HTTP_INLINE uint64_t cr_http_controls(const uint8_t *from) {
+    uint64_t controls = 0;
+    for (int at = 0; at < 64; at++)
+        controls |= (uint64_t)((from[at] < 0x20 && from[at] != 0x09) || from[at] == 0x7f) << at;
+    return controls;
 }
 #endif
 
 /* Moves the window to the block at `base` < count; bits past the end are zero. */
-static inline void cr_http_window(struct cr_http_cursor *cursor, uint32_t base) {
+CR_HTTP_INLINE void cr_http_window(struct cr_http_cursor *cursor, uint32_t base) {
     cursor->base = base;
     if (cursor->count - base >= 64) {
-        cr_http_masks(cursor->bytes + base, &cursor->control, &cursor->stop);
+        cursor->control = cr_http_controls(cursor->bytes + base);
     } else if (cursor->count >= 64) { /* the last 64 bytes, shifted into place */
-        cr_http_masks(cursor->bytes + cursor->count - 64, &cursor->control, &cursor->stop);
-        uint32_t shift = base + 64 - cursor->count;
-        cursor->control >>= shift;
-        cursor->stop >>= shift;
+        cursor->control = cr_http_controls(cursor->bytes + cursor->count - 64) >> (base + 64 - cursor->count);
     } else {
         uint8_t block[64];
         memset(block, 'x', sizeof block);
         memcpy(block, cursor->bytes + base, cursor->count - base);
-        cr_http_masks(block, &cursor->control, &cursor->stop);
+        cursor->control = cr_http_controls(block);
     }
 }
 
-/* Index of the first control byte (with `colons`: or colon) at or after `from` >= base; count where there is none. */
-static inline uint32_t cr_http_next(struct cr_http_cursor *cursor, uint32_t from, int colons) {
+CR_HTTP_INLINE int cr_http_is_crlf(const uint8_t *from) {
+    uint16_t pair, crlf;
+    memcpy(&pair, from, 2);
+    memcpy(&crlf, "\r\n", 2);
+    return pair == crlf;
+}
+
+/* Index of the first control byte at or after `from` >= base; count where there is none. */
+CR_HTTP_INLINE uint32_t cr_http_next(struct cr_http_cursor *cursor, uint32_t from) {
     if (from >= cursor->count) return cursor->count;
     uint32_t ahead = from - cursor->base;
     if (ahead >= 64) {
         cr_http_window(cursor, cursor->base + (ahead & ~63u));
         ahead &= 63;
     }
-    uint64_t mask = (colons ? cursor->stop : cursor->control) >> ahead;
+    uint64_t mask = cursor->control >> ahead;
     while (mask == 0) {
         if (cursor->count - cursor->base <= 64) return cursor->count;
         cr_http_window(cursor, cursor->base + 64);
         from = cursor->base;
-        mask = colons ? cursor->stop : cursor->control;
+        mask = cursor->control;
     }
     return from + (uint32_t)__builtin_ctzll(mask);
+}
+
+/* Index of the first colon in [from, end); end where there is none. */
+CR_HTTP_INLINE uint32_t cr_http_colon(const uint8_t *bytes, uint32_t count, uint32_t from, uint32_t end) {
+#if defined(__SSE2__)
+    if (count - from >= 16) {
+        uint32_t colons = CR_HTTP_BITS(cr_http_load16(bytes + from) == ':');
+        if (colons) {
+            uint32_t at = from + (uint32_t)__builtin_ctz(colons);
+            return at < end ? at : end;
+        }
+        from += 16;
+    }
+#endif
+    (void)count;
+    while (from < end && bytes[from] != ':') from++;
+    return from < end ? from : end;
 }
 
 /* ---- known names ------------------------------------------------------------------------------------------------ */
@@ -179,30 +198,29 @@ static const uint8_t cr_http_known_name[CR_HTTP_KNOWN_COUNT][CR_HTTP_KNOWN_NAME_
     "content-encoding", "origin", "if-none-match", "user-agent", "x-forwarded-for",
     "access-control-request-method", "access-control-request-headers", "cache-control", "upgrade",
 };
-static const uint8_t cr_http_known_length[CR_HTTP_KNOWN_COUNT] = {
-    4, 10, 14, 17, 6, 12, 12, 11, 14, 11, 11, 9, 13, 11, 10, 6, 15, 15, 16, 6, 13, 10, 15, 29, 30, 13, 7,
+static const uint8_t cr_http_known_length[CR_HTTP_KNOWN_COUNT + 1] = { /* the last is no name: empty slots */
+    4, 10, 14, 17, 6, 12, 12, 11, 14, 11, 11, 9, 13, 11, 10, 6, 15, 15, 16, 6, 13, 10, 15, 29, 30, 13, 7, 0,
 };
 /* Slot (2 x length + third byte + 37 x fourth byte from the end) % 64 holds the only name that can be there. */
 static const uint8_t cr_http_known_slot[64] = {
-    255, 25,  18,  0,   255, 22,  1,   7,   255, 255, 5,   255, 20,  255, 6,   255, 9,   255, 12,  24,  10,  255,
-    255, 255, 255, 255, 255, 255, 21,  255, 8,   255, 255, 23,  19,  255, 255, 255, 255, 255, 255, 255, 17,  255,
-    4,   255, 255, 26,  2,   13,  255, 255, 11,  16,  255, 3,   255, 14,  255, 255, 255, 255, 15,  255,
+    27, 25, 18,  0, 27, 22,  1,  7, 27, 27,  5, 27, 20, 27,  6, 27,
+     9, 27, 12, 24, 10, 27, 27, 27, 27, 27, 27, 27, 21, 27,  8, 27,
+    27, 23, 19, 27, 27, 27, 27, 27, 27, 27, 17, 27,  4, 27, 27, 26,
+     2, 13, 27, 27, 11, 16, 27,  3, 27, 14, 27, 27, 27, 27, 15, 27,
 };
 
 /* The index of a name without control bytes, in any case; -1 where it is none of them. `readable` bytes from `name` on
  * may be read. OR 0x20 lowers letters; the only other bytes that it turns into one of these names' are controls. */
-static inline int cr_http_known_index(const uint8_t *name, uint32_t length, uint32_t readable) {
-    if (length < 4 || length > CR_HTTP_KNOWN_NAME_BYTES_MAX) return -1;
+CR_HTTP_INLINE int cr_http_known_index(const uint8_t *name, uint32_t length, uint32_t readable) {
+    if (length - 4 > CR_HTTP_KNOWN_NAME_BYTES_MAX - 4) return -1; /* below 4 too: it wraps */
     uint32_t slot = (2 * length + (name[2] | 0x20u) + 37 * (name[length - 4] | 0x20u)) & 63;
     uint8_t index = cr_http_known_slot[slot];
-    if (index == 255 || cr_http_known_length[index] != length) return -1;
+    if (cr_http_known_length[index] != length) return -1;
     const uint8_t *known = cr_http_known_name[index];
 #if defined(__SSE2__)
     if (readable >= 32) {
-        uint32_t low = (uint16_t)__builtin_ia32_pmovmskb128(
-            (cr_i8x16)((cr_http_load16(name) | 0x20) == cr_http_load16(known)));
-        uint32_t high = (uint16_t)__builtin_ia32_pmovmskb128(
-            (cr_i8x16)((cr_http_load16(name + 16) | 0x20) == cr_http_load16(known + 16)));
+        uint32_t low = CR_HTTP_BITS((cr_http_load16(name) | 0x20) == cr_http_load16(known));
+        uint32_t high = CR_HTTP_BITS((cr_http_load16(name + 16) | 0x20) == cr_http_load16(known + 16));
         uint32_t wanted = length == 32 ? ~0u : (1u << length) - 1;
         return ((low | high << 16) & wanted) == wanted ? index : -1;
     }
@@ -287,18 +305,16 @@ struct cr_http_fields {
     uint32_t at;       /* DONE: first byte after the head; else: the byte that is wrong */
 };
 
-/* Names the fault of a name that is not a token. */
-static inline int cr_http_name_fault(const uint8_t *bytes, uint32_t start, uint32_t end, uint32_t *at) {
-    *at = start + (uint32_t)cr_http_run(bytes + start, end - start, CR_HTTP_TOKEN);
-    uint8_t byte = bytes[*at];
-    int blank = byte == ' ' || byte == '\t';
-    if (blank && *at == start) return CR_HTTP_FOLDED;
-    if (blank) {
-        uint32_t rest = *at;
-        while (rest < end && (bytes[rest] == ' ' || bytes[rest] == '\t')) rest++;
-        if (rest == end) return CR_HTTP_SPACE_BEFORE_COLON;
-    }
-    return CR_HTTP_NAME_INVALID;
+/* Names the fault of a line in [start, end) that has no token before a colon (which is at `colon`, or end). */
+static inline int cr_http_line_fault(
+    const uint8_t *bytes, uint32_t start, uint32_t colon, uint32_t end, uint32_t *fault_at) {
+    *fault_at = start + (uint32_t)cr_http_run(bytes + start, colon - start, CR_HTTP_TOKEN);
+    int blank = bytes[*fault_at] == ' ' || bytes[*fault_at] == '\t';
+    if (blank && *fault_at == start) return CR_HTTP_FOLDED;
+    if (colon == end) return CR_HTTP_NO_COLON;
+    uint32_t rest = *fault_at;
+    while (rest < colon && (bytes[rest] == ' ' || bytes[rest] == '\t')) rest++;
+    return blank && rest == colon ? CR_HTTP_SPACE_BEFORE_COLON : CR_HTTP_NAME_INVALID;
 }
 
 /* Names the fault of a control byte where none may be. */
@@ -308,52 +324,44 @@ static inline int cr_http_control_fault(uint8_t byte) {
 }
 
 /* Scans field lines from `from` to the blank line that ends them. `fields` has room for fields_max; `known` for one
- * range (of the value) per known name, all zero before. `bytes_max` bounds the section, the blank line included. */
-static inline int cr_http_scan_fields(
+ * range (of the value) per known name, all zero before. `bytes_max` bounds the section, the blank line included.
+ * Where a line starts depends on the control masks alone, so that the processor works on several lines at once; not
+ * inlined into Swift, where it would compete for registers. */
+__attribute__((noinline)) static inline int cr_http_scan_fields(
     const uint8_t *bytes, uint32_t count, uint32_t from, uint32_t bytes_max, uint32_t fields_max,
     struct cr_http_field *fields, struct cr_http_range *known, struct cr_http_fields *out) {
-    uint32_t written = 0, repeated = 0, start = from;
+    uint32_t written = 0, repeated = 0, start = from, fault_at = from;
     uint32_t end_max = count - from > bytes_max ? from + bytes_max : count;
     int result = CR_HTTP_MORE;
     out->at = from;
     if (from >= count) return result;
-    struct cr_http_cursor cursor = {bytes, count, from, 0, 0};
+    struct cr_http_cursor cursor = {bytes, count, from, 0};
     cr_http_window(&cursor, from);
     for (;;) {
-        uint32_t colon = cr_http_next(&cursor, start, 1);
-        out->at = colon;
-        if (colon >= end_max) break;
-        if (__builtin_expect(bytes[colon] != ':', 0)) {
-            if (bytes[colon] != '\r') { result = cr_http_control_fault(bytes[colon]); break; }
-            if (colon + 1 >= end_max) break;
-            if (bytes[colon + 1] != '\n') { result = CR_HTTP_BARE_CR; break; }
-            if (colon == start) { out->at = colon + 2; result = CR_HTTP_DONE; break; }
-            result = CR_HTTP_NO_COLON;
-            if (bytes[start] == ' ' || bytes[start] == '\t') { out->at = start; result = CR_HTTP_FOLDED; }
-            break;
-        }
-        uint32_t value = colon + 1;
-        while (value < count && (bytes[value] == ' ' || bytes[value] == '\t')) value++;
-        uint32_t end = cr_http_next(&cursor, value, 0);
-        out->at = end;
+        uint32_t end = cr_http_next(&cursor, start);
+        fault_at = end;
         if (end + 1 >= end_max) {
             if (end < end_max && bytes[end] != '\r') result = cr_http_control_fault(bytes[end]);
             break;
         }
-        if (bytes[end] != '\r' || bytes[end + 1] != '\n') { result = cr_http_control_fault(bytes[end]); break; }
-        int index = cr_http_known_index(bytes + start, colon - start, count - start);
+        if (!cr_http_is_crlf(bytes + end)) { result = cr_http_control_fault(bytes[end]); break; }
+        if (end == start) { fault_at = end + 2; result = CR_HTTP_DONE; break; }
+        uint32_t colon = cr_http_colon(bytes, count, start, end);
+        int index = colon < end ? cr_http_known_index(bytes + start, colon - start, count - start) : -1;
         if (index < 0) {
             uint32_t tokens = (uint32_t)cr_http_run(bytes + start, colon - start, CR_HTTP_TOKEN);
-            if (tokens != colon - start || tokens == 0) {
-                out->at = start;
-                result = tokens == 0 && colon == start ? CR_HTTP_NAME_INVALID
-                                                       : cr_http_name_fault(bytes, start, colon, &out->at);
+            if (tokens != colon - start || tokens == 0 || colon == end) {
+                result = cr_http_line_fault(bytes, start, colon, end, &fault_at);
                 break;
             }
         }
-        if (written == fields_max) { out->at = start; result = CR_HTTP_HEADERS_TOO_MANY; break; }
-        uint32_t last = end;
-        while (last > value && (bytes[last - 1] == ' ' || bytes[last - 1] == '\t')) last--;
+        if (written == fields_max) { fault_at = start; result = CR_HTTP_HEADERS_TOO_MANY; break; }
+        uint32_t value = colon + 1, last = end;
+        value += bytes[value] == ' '; /* bytes[end] is there, a CR, and ends both loops */
+        if (bytes[value] <= ' ')
+            while (bytes[value] == ' ' || bytes[value] == '\t') value++;
+        if (bytes[last - 1] <= ' ')
+            while (last > value && (bytes[last - 1] == ' ' || bytes[last - 1] == '\t')) last--;
         struct cr_http_range range = {value, last - value};
         fields[written++] = (struct cr_http_field){{start, colon - start}, range};
         if (index >= 0) {
@@ -364,6 +372,7 @@ static inline int cr_http_scan_fields(
     }
     out->count = written;
     out->repeated = repeated;
+    out->at = fault_at;
     if (result == CR_HTTP_MORE && count - from > bytes_max) {
         out->at = from + bytes_max;
         return CR_HTTP_HEADERS_TOO_LARGE;
@@ -376,10 +385,10 @@ static inline int cr_http_scan_fields(
 static inline int cr_http_head_ended(const uint8_t *bytes, uint32_t count, uint32_t *resume) {
     uint32_t at = *resume;
     if (at >= count) return 0;
-    struct cr_http_cursor cursor = {bytes, count, at, 0, 0};
+    struct cr_http_cursor cursor = {bytes, count, at, 0};
     cr_http_window(&cursor, at);
     for (;;) {
-        at = cr_http_next(&cursor, at, 0);
+        at = cr_http_next(&cursor, at);
         *resume = at;
         if (at >= count) return 0;
         if (bytes[at] != '\r') return 1;
