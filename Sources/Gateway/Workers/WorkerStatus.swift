@@ -55,15 +55,9 @@ struct WorkerStatus {
     private static func checkStrings(
         _ body: RawSpan, _ array: ByteRange, _ field: StaticString, max: Int, _ rule: StaticString
     ) throws(JSONFailure) {
-        var reader = JSONReader(body, at: Int(array.offset))
-        var more = try reader.openArray()
-        var count = 0
-        while more {
-            guard try reader.value().kind == .string else { throw .schema(field, "expected a string", element: count) }
-            count += 1
-            guard count <= max else { throw .schema(field, rule) }
-            more = try reader.moreElements()
-        }
+        let (count, areAllStrings) = JSONStrings.count(body, array)
+        guard areAllStrings else { throw .schema(field, "expected a string", element: count) }
+        guard count <= max else { throw .schema(field, rule) }
     }
 }
 

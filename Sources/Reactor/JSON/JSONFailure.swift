@@ -9,7 +9,7 @@ public enum JSONFailure: Error, Sendable {
 }
 
 /// The text is not JSON. `offset` is the index of the byte where that shows.
-public struct SyntaxFailure: Equatable, Sendable {
+public struct SyntaxFailure: Error, Equatable, Sendable {
     public var reason: Reason
     public var offset: Int
 

@@ -66,17 +66,25 @@ public struct JSONReader: ~Escapable {
         case UInt8(ascii: "n"): return .null
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): return .number
         default:
-            var findings = JSONFindings()
-            _ = try scanner.scalar(at, scanner.byte(at), &findings)
-            throw .syntax(.notAValue, at: at)
+            throw .syntax(scanner.notAValue(at, scanner.byte(at)))
         }
     }
 
     /// Reads one value of any kind, all of it.
     @_lifetime(self: copy self)
     public mutating func value() throws(JSONFailure) -> JSONValue {
+        do throws(SyntaxFailure) {
+            return try anyValue()
+        } catch {
+            throw .syntax(error)
+        }
+    }
+
+    @inline(__always)
+    @_lifetime(self: copy self)
+    private mutating func anyValue() throws(SyntaxFailure) -> JSONValue {
         let start = scanner.space(at)
-        guard start < scanner.count else { throw .syntax(.end, at: start) }
+        guard start < scanner.count else { throw SyntaxFailure(.end, at: start) }
         let first = scanner.byte(start)
         var findings = JSONFindings()
         let kind: JSONValue.Kind
@@ -127,9 +135,19 @@ public struct JSONReader: ~Escapable {
     /// Reads a member's name and its colon.
     @_lifetime(self: copy self)
     public mutating func key() throws(JSONFailure) -> JSONString {
+        do throws(SyntaxFailure) {
+            return try name()
+        } catch {
+            throw .syntax(error)
+        }
+    }
+
+    @inline(__always)
+    @_lifetime(self: copy self)
+    private mutating func name() throws(SyntaxFailure) -> JSONString {
         at = scanner.space(at)
-        guard at < scanner.count else { throw .syntax(.end, at: at) }
-        guard scanner.byte(at) == JSONByte.quote else { throw .syntax(.expectedKey, at: at) }
+        guard at < scanner.count else { throw SyntaxFailure(.end, at: at) }
+        guard scanner.byte(at) == JSONByte.quote else { throw SyntaxFailure(.expectedKey, at: at) }
         let start = at + 1
         var findings = JSONFindings()
         let end = try scanner.string(start, &findings)
@@ -197,6 +215,12 @@ public struct JSONStrings: ~Escapable {
         reader = JSONReader(bytes, at: Int(array.offset))
         // Validated before: an error cannot happen, and would mean there is nothing to read.
         hasMore = array.isEmpty ? false : (try? reader.openArray()) ?? false
+    }
+
+    /// Looks at every element of a validated array.
+    /// - Returns: how many there are; or, where one is no string, the index of the first such.
+    public static func count(_ bytes: RawSpan, _ array: ByteRange) -> (count: Int, areAllStrings: Bool) {
+        bytes.withUnsafeBytes { JSONScanner($0).countStrings(Int(array.offset)) }
     }
 
     @_lifetime(self: copy self)

@@ -40,12 +40,12 @@ struct JSONDepth: ~Copyable {
 extension JSONScanner {
     /// - Parameter start: index of the opening bracket or brace.
     /// - Returns: index after the closing one.
-    func container(_ start: Int, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    func container(_ start: Int, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         var open = JSONDepth()
         var at = start
         while true {
             at = space(at)
-            guard at < count else { throw .syntax(.end, at: count) }
+            guard at < count else { throw SyntaxFailure(.end, at: count) }
             let first = byte(at)
             switch first {
             case JSONByte.quote:
@@ -70,49 +70,57 @@ extension JSONScanner {
             default:
                 at = try scalar(at, first, &findings)
             }
-            at = try afterValue(at, &open, &findings)
+            // What closes here, up to the comma before the next value or the outermost bracket.
+            while open.depth > 0 {
+                at = space(at)
+                guard at < count else { throw SyntaxFailure(.end, at: count) }
+                let next = byte(at)
+                if next == JSONByte.comma {
+                    at = open.isObject ? try member(space(at + 1), &findings) : at + 1
+                    break
+                }
+                guard next == (open.isObject ? JSONByte.closeObject : JSONByte.closeArray) else {
+                    throw SyntaxFailure(open.isObject ? .expectedCommaOrBrace : .expectedCommaOrBracket, at: at)
+                }
+                at += 1
+                open.pop()
+            }
             if open.depth == 0 { return at }
         }
-    }
-
-    /// Closes what closes here.
-    /// - Returns: where the next value starts, or the index after the outermost bracket.
-    @inline(__always)
-    private func afterValue(
-        _ start: Int, _ open: inout JSONDepth, _ findings: inout JSONFindings
-    ) throws(JSONFailure) -> Int {
-        var at = start
-        while open.depth > 0 {
-            at = space(at)
-            guard at < count else { throw .syntax(.end, at: count) }
-            let next = byte(at)
-            if next == JSONByte.comma {
-                return open.isObject ? try member(space(at + 1), &findings) : at + 1
-            }
-            guard next == (open.isObject ? JSONByte.closeObject : JSONByte.closeArray) else {
-                throw .syntax(open.isObject ? .expectedCommaOrBrace : .expectedCommaOrBracket, at: at)
-            }
-            at += 1
-            open.pop()
-        }
-        return at
     }
 
     /// A member's name and colon.
     /// - Returns: index after the colon.
     @inline(__always)
-    private func member(_ start: Int, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
-        guard start < count else { throw .syntax(.end, at: count) }
-        guard byte(start) == JSONByte.quote else { throw .syntax(.expectedKey, at: start) }
+    private func member(_ start: Int, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
+        guard start < count else { throw SyntaxFailure(.end, at: count) }
+        guard byte(start) == JSONByte.quote else { throw SyntaxFailure(.expectedKey, at: start) }
         return try colon(try string(start + 1, &findings))
     }
 
     /// - Returns: index after the colon that comes next.
     @inline(__always)
-    func colon(_ start: Int) throws(JSONFailure) -> Int {
+    func colon(_ start: Int) throws(SyntaxFailure) -> Int {
         let at = space(start)
-        guard at < count else { throw .syntax(.end, at: count) }
-        guard byte(at) == JSONByte.colon else { throw .syntax(.expectedColon, at: at) }
+        guard at < count else { throw SyntaxFailure(.end, at: count) }
+        guard byte(at) == JSONByte.colon else { throw SyntaxFailure(.expectedColon, at: at) }
         return at + 1
+    }
+
+    /// - Parameter start: index of the opening bracket of a validated array.
+    func countStrings(_ start: Int) -> (count: Int, areAllStrings: Bool) {
+        var findings = JSONFindings()
+        var at = space(start + 1)
+        var found = 0
+        while at < count, byte(at) != JSONByte.closeArray {
+            if byte(at) == JSONByte.comma { at = space(at + 1) }
+            // Validated before: a string that does not end cannot happen.
+            guard at < count, byte(at) == JSONByte.quote, let end = try? string(at + 1, &findings) else {
+                return (found, false)
+            }
+            found += 1
+            at = space(end)
+        }
+        return (found, true)
     }
 }

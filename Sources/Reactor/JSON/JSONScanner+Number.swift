@@ -9,13 +9,13 @@ extension JSONScanner {
     /// - Parameter start: index of the minus sign or the first digit.
     /// - Returns: index after the number.
     @inline(__always)
-    func number(_ start: Int, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    func number(_ start: Int, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         var at = start
         if byte(at) == UInt8(ascii: "-") { at += 1 }
         let integer = at
         at = digits(at)
         guard at > integer else { throw badNumber(start, at) }
-        if byte(integer) == UInt8(ascii: "0"), at > integer + 1 { throw .syntax(.leadingZero, at: integer) }
+        if byte(integer) == UInt8(ascii: "0"), at > integer + 1 { throw SyntaxFailure(.leadingZero, at: integer) }
         if at < count, byte(at) == UInt8(ascii: ".") {
             let fraction = at + 1
             at = digits(fraction)
@@ -42,9 +42,9 @@ extension JSONScanner {
     }
 
     @inline(never)
-    private func badNumber(_ start: Int, _ at: Int) -> JSONFailure {
-        if at < count, at == start + 1, follows(at, "Infinity") { return .syntax(.negativeInfinity, at: start) }
-        return at < count ? .syntax(.badNumber, at: at) : .syntax(.end, at: count)
+    private func badNumber(_ start: Int, _ at: Int) -> SyntaxFailure {
+        if at < count, at == start + 1, follows(at, "Infinity") { return SyntaxFailure(.negativeInfinity, at: start) }
+        return at < count ? SyntaxFailure(.badNumber, at: at) : SyntaxFailure(.end, at: count)
     }
 
     /// Notes a (valid) number whose first digit or last decimal place lies outside `numeric`.

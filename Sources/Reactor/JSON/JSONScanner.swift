@@ -83,11 +83,11 @@ struct JSONScanner {
     /// - Parameter start: index after the opening quote.
     /// - Returns: index after the closing one.
     @inline(__always)
-    func string(_ start: Int, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    func string(_ start: Int, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         var at = start
         while true {
             at += cr_json_string_stop(base + at, count - at)
-            guard at < count else { throw .syntax(.endInString, at: count) }
+            guard at < count else { throw SyntaxFailure(.endInString, at: count) }
             let next = byte(at)
             if next == JSONByte.quote { return at + 1 }
             at = try special(at, next, &findings)
@@ -97,28 +97,28 @@ struct JSONScanner {
     /// A byte inside a string that needs a look.
     /// - Returns: index after the escape or after the run of non-ASCII.
     @inline(never)
-    private func special(_ at: Int, _ first: UInt8, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    private func special(_ at: Int, _ first: UInt8, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         if first == JSONByte.backslash { return try escape(at, &findings) }
-        if first < 0x20 { throw .syntax(.controlCharacter, at: at) }
+        if first < 0x20 { throw SyntaxFailure(.controlCharacter, at: at) }
         var at = at
         repeat {
             let length = characterLength(at)
-            if length == 0 { throw .syntax(.invalidUTF8, at: at) }
+            if length == 0 { throw SyntaxFailure(.invalidUTF8, at: at) }
             at += length
         } while at < count && byte(at) >= 0x80
         return at
     }
 
-    private func escape(_ at: Int, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    private func escape(_ at: Int, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         findings.hasEscapes = true
-        guard at + 1 < count else { throw .syntax(.endInString, at: count) }
+        guard at + 1 < count else { throw SyntaxFailure(.endInString, at: count) }
         switch byte(at + 1) {
         case JSONByte.quote, JSONByte.backslash, UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             return at + 2
         case UInt8(ascii: "u"):
             guard let unit = codeUnit(at) else {
-                throw .syntax(at + 6 > count ? .endInString : .badEscape, at: at + 6 > count ? count : at)
+                throw SyntaxFailure(at + 6 > count ? .endInString : .badEscape, at: at + 6 > count ? count : at)
             }
             if unit == 0 { findings.note(.nulCharacter, at: at) }
             guard unit & 0xF800 == 0xD800 else { return at + 6 }
@@ -127,7 +127,7 @@ struct JSONScanner {
             findings.note(.loneSurrogate, at: at)
             return at + 6
         default:
-            throw .syntax(.badEscape, at: at)
+            throw SyntaxFailure(.badEscape, at: at)
         }
     }
 
@@ -169,7 +169,7 @@ struct JSONScanner {
 
     /// A number, `true`, `false` or `null` (or an error that names what stands there instead).
     @inline(__always)
-    func scalar(_ at: Int, _ first: UInt8, _ findings: inout JSONFindings) throws(JSONFailure) -> Int {
+    func scalar(_ at: Int, _ first: UInt8, _ findings: inout JSONFindings) throws(SyntaxFailure) -> Int {
         switch first {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): return try number(at, &findings)
         case UInt8(ascii: "t") where follows(at, "true"): return at + 4
@@ -185,13 +185,13 @@ struct JSONScanner {
     }
 
     @inline(never)
-    private func notAValue(_ at: Int, _ first: UInt8) -> JSONFailure {
+    func notAValue(_ at: Int, _ first: UInt8) -> SyntaxFailure {
         switch first {
-        case UInt8(ascii: "N") where follows(at, "NaN"): return .syntax(.nan, at: at)
-        case UInt8(ascii: "I") where follows(at, "Infinity"): return .syntax(.infinity, at: at)
-        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"): return .syntax(.badLiteral, at: at)
-        case 0x80...0xFF where characterLength(at) == 0: return .syntax(.invalidUTF8, at: at)
-        default: return .syntax(.notAValue, at: at)
+        case UInt8(ascii: "N") where follows(at, "NaN"): return SyntaxFailure(.nan, at: at)
+        case UInt8(ascii: "I") where follows(at, "Infinity"): return SyntaxFailure(.infinity, at: at)
+        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"): return SyntaxFailure(.badLiteral, at: at)
+        case 0x80...0xFF where characterLength(at) == 0: return SyntaxFailure(.invalidUTF8, at: at)
+        default: return SyntaxFailure(.notAValue, at: at)
         }
     }
 }

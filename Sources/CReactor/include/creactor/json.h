@@ -12,7 +12,7 @@
 
 /* Index of the first byte that a JSON string cannot hold as it is, or that needs a look: the quote, the backslash,
  * control characters, and everything above ASCII. `count` where there is none. */
-static inline size_t cr_json_string_stop(const void *bytes, size_t count)
+__attribute__((always_inline)) static inline size_t cr_json_string_stop(const void *bytes, size_t count)
 {
     const unsigned char *text = (const unsigned char *)bytes;
     size_t at = 0;
@@ -36,7 +36,7 @@ static inline size_t cr_json_string_stop(const void *bytes, size_t count)
         memcpy(&word, text + at, sizeof word);
         uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
         uint64_t hit = word | (word - ones * 32) | (quote - ones) | (backslash - ones);
-        /* May be set for a byte after a true hit, never for none: the loop below decides. */
+        /* A borrow may mark a neighbour of a true hit, never a word without one: the loop below finds which. */
         if (hit & highs)
             break;
         at += 8;
@@ -47,10 +47,6 @@ static inline size_t cr_json_string_stop(const void *bytes, size_t count)
         if (byte < 32 || byte == '"' || byte == '\\' || byte >= 128)
             return at;
         at++;
-#if !defined(__SSE2__)
-        if (count - at >= 8 && (at & 7) == 0)
-            return at + cr_json_string_stop(text + at, count - at);
-#endif
     }
     return count;
 }
