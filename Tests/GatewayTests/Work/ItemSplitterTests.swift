@@ -87,7 +87,7 @@ import Testing
         ("[{}{}]", ["0:{}"], "byte 3: expected a comma or the end of the array"),
         ("[{}] x", ["0:{}"], "byte 5: bytes after the end of the JSON value"),
         ("[][", [], "byte 2: bytes after the end of the JSON value"),
-        ("[{\"a\":1]", [], "byte 8: the document ends too early"),
+        ("[{\"a\":1]", ["0:{\"a\":1]"], "byte 8: the document ends too early"),
         ("[\"a]", [], "byte 4: the document ends too early"),
         ("{}", [], "byte 0: expected the start of an array"),
     ])

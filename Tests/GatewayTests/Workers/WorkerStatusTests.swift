@@ -82,7 +82,7 @@ import Testing
         ("\"memory_percent\":{}", "422 memory_percent: expected a number"),
         ("\"task_ids\":{}", "422 task_ids: expected an array"),
         ("\"task_ids\":[null]", "422 task_ids[0]: expected a string"),
-        ("\"cpu_percent\":NaN", "400 byte 158: NaN is not JSON (Python: json.dumps(..., allow_nan=False))"),
+        ("\"cpu_percent\":NaN", "400 byte 155: NaN is not JSON (Python: json.dumps(..., allow_nan=False))"),
     ])
     func `the last of equal names counts, and is refused by its name`(member: String, expected: String) {
         #expect(message("\(Self.whole.dropLast()),\(member)}") == expected)

@@ -56,7 +56,8 @@ import Testing
 
     @Test func `what is not UTF-8 is replaced, so that the answer stays JSON`() {
         var out = ByteBuffer()
-        out.append(jsonString: [0x61, 0xFF, 0xC3, 0x28, 0xE2, 0x82].span.bytes)
+        let text: [UInt8] = [0x61, 0xFF, 0xC3, 0x28, 0xE2, 0x82]
+        out.append(jsonString: text.span.bytes)
         #expect(out.bytes.string == "\"a\u{FFFD}\u{FFFD}(\u{FFFD}\u{FFFD}\"")
     }
 
