@@ -11,7 +11,7 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "A YAML file of settings, below the environment and .env. Also GATEWAY_CONFIG.")
     var config: String?
 
-    @Option(help: "The .env file; it may be missing only where this option is.")
+    @Option(help: "The .env file. Without this option it is ./.env, which may be missing.")
     var envFile: String?
 
     static let badConfigurationExit = ExitCode(78)
@@ -20,7 +20,7 @@ struct ConfigurationOptions: ParsableArguments {
     func load(environment: [String: String]) -> LoadedConfiguration {
         var layers = [SettingLayer(name: "environment", values: environment)]
         var problems: [String] = []
-        func add(_ path: String, _ read: (String, String) throws(BadSettingsFile) -> SettingLayer) {
+        func add(_ path: String, mayBeMissing: Bool, _ read: SettingLayer.Reading) {
             do throws(FileError) {
                 let bytes = try readFile(at: path, bytesMax: GatewayConfiguration.fileBytesMax)
                 do throws(BadSettingsFile) {
@@ -29,17 +29,12 @@ struct ConfigurationOptions: ParsableArguments {
                     problems.append(error.problem)
                 }
             } catch {
-                problems.append("\(path): \(error.description)")
+                if !(mayBeMissing && error.isMissing) { problems.append("\(path): \(error.description)") }
             }
         }
-        if let envFile {
-            add(envFile, SettingLayer.dotEnv)
-        } else if (try? checkFileIsReadable(at: ".env")) != nil {
-            // Without the option a .env that is missing or not ours to read is no .env.
-            add(".env", SettingLayer.dotEnv)
-        }
+        add(envFile ?? ".env", mayBeMissing: envFile == nil, SettingLayer.dotEnv)
         let named = layers.compactMap { $0.values["GATEWAY_CONFIG"] }.first { !$0.isEmpty }
-        if let yaml = config ?? named { add(yaml, SettingLayer.yaml) }
+        if let yaml = config ?? named { add(yaml, mayBeMissing: false, SettingLayer.yaml) }
         var loaded = GatewayConfiguration.load(layers: layers)
         loaded.problems.insert(contentsOf: problems, at: 0)
         return loaded

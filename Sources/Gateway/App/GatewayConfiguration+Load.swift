@@ -138,7 +138,7 @@ extension LoadedConfiguration {
         if configuration.tlsClientCAFile != nil, configuration.tlsCertFile == nil {
             problems.append("GATEWAY_TLS_CLIENT_CA_FILE is set without GATEWAY_TLS_CERT_FILE; it needs one")
         }
-        if configuration.workerTokens.isEmpty {
+        if configuration.sources["GATEWAY_WORKER_TOKENS"] == nil {
             warnings.append("GATEWAY_WORKER_TOKENS is not set: the worker surface refuses all requests")
         }
         for (name, tokens) in [

@@ -11,6 +11,9 @@ struct BadSettingsFile: Error, Equatable {
 }
 
 extension SettingLayer {
+    /// A reader of one kind of file, given its text and its name.
+    typealias Reading = (_ text: String, _ name: String) throws(BadSettingsFile) -> SettingLayer
+
     /// Lines of NAME=value, `export NAME=value`, `# comment`; values bare, in '…' as they are, or in "…" with \n \" \\.
     /// Bare values end at ` #`.
     static func dotEnv(_ text: String, name: String) throws(BadSettingsFile) -> SettingLayer {

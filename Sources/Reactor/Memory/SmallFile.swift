@@ -10,6 +10,9 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
 
     public init(code: Int32) { self.code = code }
 
+    /// There is no such file.
+    public var isMissing: Bool { code == ENOENT }
+
     /// The system's words for it, such as "No such file or directory".
     public var description: String {
         // cr_error_text returns a constant, never NULL.
