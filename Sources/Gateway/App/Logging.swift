@@ -20,14 +20,17 @@ struct GatewayLog: Sendable {
     init(level: LogLevel, format: LogFormat, descriptor: Int32) {
         self.level = level.swiftLogLevel
         self.format = format
-        writer = LineWriter(descriptor: descriptor) { count in
-            let event = LogEvent(
-                level: .warning, message: "log lines dropped", metadata: nil, source: "gateway", file: #fileID,
-                function: #function, line: #line)
-            var line = ByteBuffer(capacity: 128)
-            Self.append(event, ["dropped": .stringConvertible(count)], format, to: &line)
-            return line.bytes.copied
-        }
+        writer = LineWriter(descriptor: descriptor) { Self.droppedLine($0, format) }
+    }
+
+    /// What stands in the log for `count` lines that had no room.
+    static func droppedLine(_ count: Int, _ format: LogFormat) -> [UInt8] {
+        let event = LogEvent(
+            level: .warning, message: "log lines dropped", metadata: nil, source: "gateway", file: #fileID,
+            function: #function, line: #line)
+        var line = ByteBuffer(capacity: 128)
+        append(event, ["dropped": .stringConvertible(count)], format, to: &line)
+        return line.bytes.copied
     }
 
     /// Makes this the log of all loggers; once a process.

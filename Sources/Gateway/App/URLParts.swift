@@ -3,7 +3,7 @@
 // Source: RFC 3986 section 3.
 
 /// scheme://[user[:password]@]host[:port][/path][?query], percent-decoded except for `rawPath`.
-struct URLParts: Equatable {
+struct URLParts {
     /// Longest text looked at.
     static let bytesMax = 4096
 
@@ -52,12 +52,6 @@ struct URLParts: Equatable {
             host = try Self.decoded(parts.host[...])
             port = parts.port
         }
-    }
-
-    static func == (left: URLParts, right: URLParts) -> Bool {
-        left.scheme == right.scheme && left.user == right.user && left.password == right.password
-            && left.host == right.host && left.port == right.port && left.path == right.path
-            && left.query.elementsEqual(right.query, by: ==)
     }
 
     private static func query(_ text: Substring) throws(BadSetting) -> [(name: String, value: String)] {

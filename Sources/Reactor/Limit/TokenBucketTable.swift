@@ -25,9 +25,9 @@ public final class TokenBucketTable: Sendable {
     private static let wordsPerGroup = 8
     private static let timeBits: UInt64 = 40
     private static let timeMask: UInt64 = 1 << timeBits - 1
-    private static let claimBit: UInt64 = 1 << 63
+    static let claimBit: UInt64 = 1 << 63
 
-    private let words: AtomicWords
+    let words: AtomicWords
     private let groupMask: UInt64
 
     /// - Parameter groups: a power of two; each takes 64 bytes. With as many groups as identities active at once (a worker

@@ -44,4 +44,21 @@ import Testing
         let written = lines(level: .info, format: .text) { $0.error("bad") }
         #expect(written.first?.hasSuffix("Z ERROR bad") == true)
     }
+
+    @Test func `dropped lines are told in the format of the others`() {
+        let json = String(decoding: GatewayLog.droppedLine(7, .json), as: UTF8.self)
+        #expect(json.hasSuffix(#""level":"warning","message":"log lines dropped","dropped":7}"# + "\n"))
+        let text = String(decoding: GatewayLog.droppedLine(7, .text), as: UTF8.self)
+        #expect(text.hasSuffix("WARNING log lines dropped dropped=7\n"))
+    }
+
+    @Test func `level and format come from the configuration`() {
+        var configuration = GatewayConfiguration()
+        configuration.logLevel = .error
+        let pipe = Pipe()
+        let log = GatewayLog(configuration, descriptor: pipe.fileHandleForWriting.fileDescriptor)
+        #expect(log.handler(label: "x").logLevel == .error)
+        #expect(log.handler(label: "x").format == .json)
+        #expect(log.close())
+    }
 }

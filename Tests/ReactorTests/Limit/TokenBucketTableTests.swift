@@ -1,5 +1,6 @@
 // The buckets of many identities, from one thread and from several.
 import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
@@ -104,39 +105,75 @@ private let start: UInt64 = 1_000 * secondNs
         #expect(allowed(table, 1, start, perSecond, of: 10) == 3)
     }
 
+    @Test func `a claim that does not end costs newcomers the shared bucket, and nobody who has one`() {
+        let table = TokenBucketTable(groups: 1)
+        #expect(allowed(table, key(1), start, perSecond, of: 1) == 1)
+        // What a thread leaves behind that never runs again.
+        #expect(table.words.exchange(0, expected: 0, desired: TokenBucketTable.claimBit).exchanged)
+        #expect(allowed(table, key(2), start, perSecond, of: 2) + allowed(table, key(3), start, perSecond, of: 2) == 3)
+        #expect(allowed(table, key(1), start, perSecond, of: 10) == 2)
+        table.words.and(0, ~TokenBucketTable.claimBit)
+        #expect(allowed(table, key(2), start, perSecond, of: 10) == 3)
+    }
+
     @Test func `from several threads exactly burst and rate are allowed, and no token is lost`() {
         let table = TokenBucketTable(groups: 1)
-        let rate = BucketRate(perMinute: 60_000, burst: 500)
-        for round in 0..<50 as Range<UInt64> {
-            // Ten tokens come back between rounds; every round asks for far more than there are.
-            let nowNs = start + round * 10_000_000
-            let total = Atomic(0)
-            DispatchQueue.concurrentPerform(iterations: 8) { _ in
-                let count = allowed(table, key(1), nowNs, rate, of: 200)
-                total.add(count, ordering: .relaxed)
+        let rate = BucketRate(perMinute: 600_000, burst: 8000)
+        // A thousand tokens come back between rounds; every round asks for far more than there are.
+        let race = Race(threads: 4, rounds: 40) { round in
+            (0..<4000).count { _ in
+                table.take(key: key(1), nowNs: start + UInt64(round) * secondNs / 10, rate: rate).isAllowed
             }
-            #expect(total.load(ordering: .relaxed) == (round == 0 ? 500 : 10))
         }
+        #expect(race.run() == [8000] + Array(repeating: 1000, count: 39))
     }
 
     @Test func `an identity first seen by several threads at once has one bucket`() {
-        let table = TokenBucketTable(groups: 4)
+        let table = TokenBucketTable(groups: 1)
         let rate = BucketRate(perMinute: 600, burst: 2)
-        for round in 0..<2000 as Range<UInt64> {
-            // Two seconds on, all earlier buckets are full and their words are claimed again.
-            let nowNs = start + round * 2 * secondNs
-            let totals = [Counter(), Counter(), Counter()]
-            DispatchQueue.concurrentPerform(iterations: 4) { _ in
-                for (index, total) in totals.enumerated() {
-                    let key = key(group: round % 4, round * 3 + UInt64(index))
-                    total.value.add(allowed(table, key, nowNs, rate, of: 2), ordering: .relaxed)
-                }
+        // Two seconds on, all earlier buckets are full and their words are claimed again.
+        let race = Race(threads: 4, rounds: 3000) { round in
+            (0..<15).count { index in
+                let key = key(UInt64(round * 5 + index % 5))
+                return table.take(key: key, nowNs: start + UInt64(round) * 2 * secondNs, rate: rate).isAllowed
             }
-            for total in totals { #expect(total.value.load(ordering: .relaxed) == 2) }
         }
+        #expect(race.run() == Array(repeating: 5 * 2, count: 3000))
+    }
+}
+
+/// Threads that do the same at the same time, round by round.
+private final class Race: Sendable {
+    private let threads: Int
+    private let rounds: Int
+    private let body: @Sendable (_ round: Int) -> Int
+    private let arrived = Atomic(0)
+    private let totals: Mutex<[Int]>
+
+    /// - Parameter body: one thread's part of a round; what it returns is summed by round.
+    init(threads: Int, rounds: Int, body: @escaping @Sendable (_ round: Int) -> Int) {
+        self.threads = threads
+        self.rounds = rounds
+        self.body = body
+        totals = Mutex(Array(repeating: 0, count: rounds))
     }
 
-    private final class Counter: Sendable {
-        let value = Atomic(0)
+    func run() -> [Int] {
+        let group = DispatchGroup()
+        for _ in 0..<threads {
+            group.enter()
+            Thread.detachNewThread {
+                for round in 0..<self.rounds {
+                    // Nobody begins a round before all have ended the one before.
+                    self.arrived.add(1, ordering: .acquiringAndReleasing)
+                    while self.arrived.load(ordering: .acquiring) < self.threads * (round + 1) { AtomicWords.yield() }
+                    let count = self.body(round)
+                    self.totals.withLock { $0[round] += count }
+                }
+                group.leave()
+            }
+        }
+        group.wait()
+        return totals.withLock { $0 }
     }
 }
