@@ -11,7 +11,10 @@ enum Resolver {
         let reactor: Reactor
         let answered: @Sendable ([String?]) -> Void
 
-        init(_ hosts: [String], _ attempt: UInt32, _ reactor: Reactor, _ answered: @escaping @Sendable ([String?]) -> Void) {
+        init(
+            _ hosts: [String], _ attempt: UInt32, _ reactor: Reactor,
+            _ answered: @escaping @Sendable ([String?]) -> Void
+        ) {
             self.hosts = hosts
             self.attempt = attempt
             self.reactor = reactor

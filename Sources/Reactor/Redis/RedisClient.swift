@@ -241,7 +241,8 @@ extension RedisClient: RedisConnectionOwner {
             return flight.owner.flightFailed(.overloaded, tag: flight.tag)
         }
         // Not kept: a script that is missing twice is an error that the owner hears.
-        append(flight.owner, flight.tag, Int(flight.replies), isKept: false, deliverFrom: flight.deliverFrom) { buffer in
+        append(flight.owner, flight.tag, Int(flight.replies), isKept: false, deliverFrom: flight.deliverFrom) {
+            buffer in
             buffer.append(first: flight.requestBytes, of: requests)
         }
     }

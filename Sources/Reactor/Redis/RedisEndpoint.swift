@@ -69,7 +69,8 @@ public struct RedisEndpoint: Equatable, Sendable {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var host = parts.first ?? ""
         var portText: Substring?
-        if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+        if host.hasPrefix("[") {
+            guard let end = host.firstIndex(of: "]") else { return false }
             let after = host[host.index(after: end)...]
             guard after.isEmpty || after.hasPrefix(":") else { return false }
             if !after.isEmpty { portText = after.dropFirst() }

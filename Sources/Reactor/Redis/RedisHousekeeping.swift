@@ -9,24 +9,27 @@ final class RedisHousekeeping: RedisFlightOwner, TimerOwner {
     private static let scriptFlight: UInt64 = 1
 
     private unowned let client: RedisClient
+    private let reactor: Reactor
     private var timer = TimerID.none
     private var clockAsked = Instant(nanoseconds: 0)
     private var isAskingClock = false
     private var isLoading = false
 
-    init(client: RedisClient) { self.client = client }
+    init(client: RedisClient) {
+        self.client = client
+        reactor = client.reactor
+    }
 
     /// The connection is ready; it has set the clock itself.
     func begin() { scheduleClock() }
 
-    /// The connection is gone.
+    /// The connection is gone, or the client itself.
     func end() {
-        client.reactor.cancel(timer)
+        reactor.cancel(timer)
         timer = .none
     }
 
     private func scheduleClock() {
-        let reactor = client.reactor
         timer = reactor.schedule(at: reactor.now + client.limits.clockInterval, self, tag: Self.clockTimer)
     }
 
