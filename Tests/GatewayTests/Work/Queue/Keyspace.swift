@@ -5,9 +5,6 @@
 /// Key → its content, one line a member, in the order Redis gives.
 typealias Keyspace = [String: [String]]
 
-/// The only field whose value is not compared: MessagePack, seen through the answers to repeated pulls.
-private let opaque = "polls"
-
 func keyspace(of redis: PrivateRedis, keys: QueueKeys) throws -> Keyspace {
     var found: Keyspace = [:]
     for key in try redis("KEYS", "*").array.map(\.text) {
@@ -16,6 +13,7 @@ func keyspace(of redis: PrivateRedis, keys: QueueKeys) throws -> Keyspace {
         case "list": found[key] = try redis("LRANGE", key, "0", "-1").array.map(\.text)
         case "set": found[key] = try redis("SMEMBERS", key).array.map(\.text).sorted()
         case "hash":
+            // The values of `polls` are MessagePack: seen through the answers to repeated pulls.
             let command = key == keys.polls ? "HKEYS" : "HGETALL"
             let items = try redis(command, key).array.map(\.text)
             found[key] = key == keys.polls ? items.sorted() : pairs(items).sorted()

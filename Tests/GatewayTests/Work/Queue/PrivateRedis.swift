@@ -28,7 +28,7 @@ enum Reply: Equatable, Sendable {
     var integer: Int { Int(text) ?? .min }
 }
 
-/// Starts `redis-server` in a temporary folder, ends it with itself.
+/// A `redis-server` in a temporary folder, ended with this.
 final class PrivateRedis {
     enum Failure: Error {
         case neverListened
@@ -38,34 +38,66 @@ final class PrivateRedis {
 
     private let process = Process()
     private let folder: URL
-    private var descriptor: Int32 = -1
-    private var received: [UInt8] = []
-    private var at = 0
+    private let socketPath: String
+    private var connection: RedisConnection!
 
     init(arguments: [String] = []) throws {
         folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let socketPath = folder.appendingPathComponent("s").path
+        socketPath = folder.appendingPathComponent("s").path
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             ["redis-server", "--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder.path] + arguments
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         let deadline = Date().addingTimeInterval(10)
-        while !connect(to: socketPath) {
+        while true {
+            connection = RedisConnection(to: socketPath)
+            if connection != nil { break }
             guard Date() < deadline, process.isRunning else { throw Failure.neverListened }
             sched_yield()
         }
     }
 
     deinit {
-        close(descriptor)
         // Not SIGTERM: the child inherits the signal mask of a test's thread, which blocks it.
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         // Nothing depends on the folder being gone.
         try? FileManager.default.removeItem(at: folder)
     }
+
+    func anotherConnection() throws -> RedisConnection {
+        guard let connection = RedisConnection(to: socketPath) else { throw Failure.neverListened }
+        return connection
+    }
+
+    @discardableResult
+    func callAsFunction(_ arguments: [String]) throws -> Reply { try connection(arguments) }
+
+    @discardableResult
+    func callAsFunction(_ arguments: String...) throws -> Reply { try connection(arguments) }
+}
+
+/// One connection: a command out, its reply in.
+final class RedisConnection {
+    private let descriptor: Int32
+    private var received: [UInt8] = []
+    private var at = 0
+
+    init?(to path: String) {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
+        }
+        guard result == 0 else { return nil }
+    }
+
+    deinit { close(descriptor) }
 
     /// - Throws: `replied` for an error reply.
     @discardableResult
@@ -77,39 +109,22 @@ final class PrivateRedis {
         var sent = 0
         while sent < request.count {
             let count = request.withUnsafeBytes { write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-            guard count > 0 else { throw Failure.closed }
+            guard count > 0 else { throw PrivateRedis.Failure.closed }
             sent += count
         }
-        let reply = try readReply()
-        if case .error(let message) = reply { throw Failure.replied(message) }
+        let reply = try nextReply()
+        if case .error(let message) = reply { throw PrivateRedis.Failure.replied(message) }
         return reply
     }
 
     @discardableResult
     func callAsFunction(_ arguments: String...) throws -> Reply { try self(arguments) }
 
-    private func connect(to path: String) -> Bool {
-        let candidate = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(candidate, $0, size) }
-        }
-        guard result == 0 else {
-            close(candidate)
-            return false
-        }
-        descriptor = candidate
-        return true
-    }
-
     private func readByte() throws -> UInt8 {
         if at == received.count {
             received = [UInt8](repeating: 0, count: 65_536)
             let count = received.withUnsafeMutableBytes { read(descriptor, $0.baseAddress!, $0.count) }
-            guard count > 0 else { throw Failure.closed }
+            guard count > 0 else { throw PrivateRedis.Failure.closed }
             received.removeLast(received.count - count)
             at = 0
         }
@@ -128,7 +143,8 @@ final class PrivateRedis {
         return String(decoding: line, as: UTF8.self)
     }
 
-    private func readReply() throws -> Reply {
+    /// The next reply or message; waits for it.
+    func nextReply() throws -> Reply {
         let line = try readLine()
         let rest = String(line.dropFirst())
         switch line.first {
@@ -143,8 +159,8 @@ final class PrivateRedis {
             return .bulk(String(decoding: bytes, as: UTF8.self))
         case "*":
             guard let count = Int(rest), count >= 0 else { return .null }
-            return .array(try (0..<count).map { _ in try readReply() })
-        default: throw Failure.closed
+            return .array(try (0..<count).map { _ in try nextReply() })
+        default: throw PrivateRedis.Failure.closed
         }
     }
 }

@@ -13,6 +13,8 @@ final class QueueHarness {
     private var hashes: [QueueScript: String] = [:]
     /// What has been done, newest last; shown where the two differ.
     private(set) var journal: [String] = []
+    /// How often each answer came: a random run must have met them all.
+    private(set) var met: [String: Int] = [:]
 
     init() throws {
         redis = try PrivateRedis()
@@ -30,6 +32,10 @@ final class QueueHarness {
     func run(_ script: QueueScript, _ arguments: [String]) throws -> Reply {
         journal.append("\(nowMs) \(script.rawValue) \(arguments.joined(separator: " "))")
         return try redis(["EVALSHA", hashes[script]!, "1", keys.prefix, "\(nowMs)"] + arguments)
+    }
+
+    func meet(_ answers: some Sequence<String>) {
+        for answer in answers { met[answer, default: 0] += 1 }
     }
 
     func expectEqual<Value: Equatable>(_ redis: Value, _ model: Value, at location: SourceLocation = #_sourceLocation) {
@@ -71,6 +77,7 @@ extension QueueHarness {
     func enqueue(_ tasks: [(id: String, body: String)]) throws -> [QueueModel.Enqueued] {
         let reply = try run(.enqueue, tasks.flatMap { [$0.id, $0.body] })
         let outcomes = model.enqueue(tasks, nowMs: nowMs)
+        meet(outcomes.map { "enqueue \($0)" })
         expectEqual(reply.text, outcomes.map { "\($0.rawValue)" }.joined())
         return outcomes
     }
@@ -90,6 +97,8 @@ extension QueueHarness {
         let reply = try run(.claim, [worker, "\(capacity)", "\(tierMax)", poll] + numbers + platforms).array
         let delivery = model.claim(
             worker: worker, capacity: capacity, tierMax: tierMax, pollID: poll, platforms: platforms, nowMs: nowMs)
+        meet(delivery.tasks.map { $0.attempt == 1 ? "claim first" : "claim later" })
+        if delivery.isRepeated { meet(["claim repeated"]) }
         let wanted = delivery.tasks.flatMap { [$0.body, "\($0.attempt)"] }
         expectEqual(reply.map(\.text), ["\(nowMs)", "\(delivery.dueMs)", delivery.isRepeated ? "1" : "0"] + wanted)
         return delivery
@@ -105,7 +114,9 @@ extension QueueHarness {
     @discardableResult
     func finish(_ reports: [QueueModel.Report]) throws -> [QueueModel.Finished] {
         let reply = try run(.finish, reports.flatMap(\.arguments))
+        let places = reports.map { model.items[$0.taskID]?.place.name ?? "nowhere" }
         let outcomes = model.finish(reports, nowMs: nowMs)
+        meet(zip(outcomes, places).map { "finish \($0) \($1)" })
         expectEqual(reply.text, outcomes.map { "\($0.rawValue)" }.joined())
         return outcomes
     }
@@ -118,6 +129,7 @@ extension QueueHarness {
     func complete(_ reports: [QueueModel.Report]) throws -> [QueueModel.Completed] {
         let reply = try run(.complete, reports.flatMap(\.arguments)).array.map(\.text)
         let outcomes = model.complete(reports, nowMs: nowMs)
+        meet(outcomes.map { "complete \($0)".prefix { $0 != "(" } }.map(String.init))
         let bytes = outcomes.map { $0 == .notLeased ? "0" : $0 == .superseded ? "2" : "1" }.joined()
         expectEqual(
             reply,
@@ -136,6 +148,7 @@ extension QueueHarness {
         let reply = try run(
             .fail, report.arguments + [retry ? "1" : "0", "\(rules.retriesMax)", "\(rules.retryBaseMs)", error])
         let outcome = model.fail(report, isRetrySuggested: retry, error: error, nowMs: nowMs)
+        meet([String("fail \(outcome)".prefix { $0 != "(" })])
         let wanted =
             switch outcome {
             case .notLeased: ["not_leased", "0", "0", "0", ""]
@@ -152,6 +165,7 @@ extension QueueHarness {
     func cancel(_ id: String) throws -> QueueModel.Cancelled {
         let reply = try run(.cancel, [id]).array.map(\.text)
         let outcome = model.cancel(id)
+        meet([String("cancel \(outcome)".prefix { $0 != "(" })])
         switch outcome {
         case .unknown: expectEqual(reply, ["unknown", ""])
         case .dropped: expectEqual(reply, ["dropped", ""])
@@ -167,6 +181,7 @@ extension QueueHarness {
         ]
         let reply = try run(.reap, numbers.map(String.init)).array.map(\.text)
         let reaped = model.reap(limit: limit, nowMs: nowMs)
+        meet(reaped.takenBack.map { "reap \($0.outcome)" })
         let head = [reaped.hasMore ? 1 : 0, reaped.promoted, reaped.checked, reaped.dropped].map(String.init)
         expectEqual(reply, head + reaped.takenBack.flatMap { [$0.platform, $0.outcome.rawValue] })
         return reaped
@@ -176,6 +191,9 @@ extension QueueHarness {
     func reconcile(_ worker: String, listed: [String]) throws -> QueueModel.Reconciled {
         let reply = try run(.reconcile, [worker, "\(rules.deliveryMs)", "\(rules.retriesMax)"] + listed).array
         let reconciled = model.reconcile(worker: worker, listed: listed, nowMs: nowMs)
+        meet(
+            reconciled.takenBack.map { "reconcile \($0.outcome)" }
+                + reconciled.lostTaskIDs.map { _ in "reconcile told" })
         expectEqual(reply[0].array.map(\.text), reconciled.lostTaskIDs)
         expectEqual(
             reply[1].array.map(\.text), reconciled.takenBack.flatMap { [$0.platform, $0.outcome.rawValue] })
@@ -293,4 +311,15 @@ extension QueueModel.Delivery {
         tasks.map { task in String(task.body.split(separator: #""task_id":""#)[1].prefix { $0 != "\"" }) }
     }
     var attempts: [Int] { tasks.map(\.attempt) }
+}
+
+extension QueueModel.Place {
+    var name: String {
+        switch self {
+        case .ready: "ready"
+        case .delayed: "delayed"
+        case .leased: "leased"
+        case .dead: "dead"
+        }
+    }
 }
