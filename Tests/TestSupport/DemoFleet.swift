@@ -29,6 +29,7 @@ public final class DemoFleet: Sendable {
             "python3",
             [
                 Checkout.script("demo"), "--url", "http://127.0.0.1:\(port)", "--workers", "\(workerCount)",
+                "--progress", "0.1",
                 "--worker-token", GatewayProcess.workerToken, "--ops-token", GatewayProcess.opsToken,
             ] + input + (verifyURL.map { ["--verify", $0] } ?? []) + arguments,
             outputPath: folder.path("output"), errorPath: folder.path("output"))
@@ -46,7 +47,7 @@ public final class DemoFleet: Sendable {
     /// All that it has printed, the progress included.
     public var output: String { (try? folder.read("output")) ?? "" }  // No file yet: nothing was printed.
 
-    /// Results acknowledged according to the last progress line; it prints one every 2 s.
+    /// Results acknowledged according to the last progress line; it prints one every 0.1 s.
     public var acknowledgedCount: Int {
         let lines = output.split(whereSeparator: { $0 == "\n" || $0 == "\r" })
         guard let last = lines.last(where: { $0.contains(" results acknowledged") }) else { return 0 }
