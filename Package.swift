@@ -38,7 +38,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            resources: [.embedInCode("Work/Scripts")],
+            resources: [.embedInCode("Work/Scripts"), .embedInCode("App/Migrations")],
             swiftSettings: strict + [.strictMemorySafety()]),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(

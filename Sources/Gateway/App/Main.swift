@@ -15,4 +15,11 @@ struct GatewayCommand: ParsableCommand {
 /// What this binary is; `gateway --version` and the `gateway_build_info` metric tell it.
 enum BuildInfo {
     static let version = "0.1.0"
+    /// Set by the packaging; a plain build does not know it.
+    static let commit = "unknown"
+    #if swift(>=6.3)
+        static let swift = "6.3"
+    #else
+        static let swift = "6.2"
+    #endif
 }

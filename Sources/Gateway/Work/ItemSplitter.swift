@@ -34,7 +34,7 @@ struct ItemSplitter: ~Copyable {
     }
 
     private let itemBytesMax: Int
-    private var format: Format
+    private(set) var format: Format
     private var state = State.start
     /// The item so far.
     private var partial: ByteBuffer

@@ -115,7 +115,7 @@ extension HTTPServer: StreamOwner {
         let head: RequestHead
         do {
             let parsed = try RequestParser.parse(
-                bytes, limits: headLimits, progress: &connection.pointee.headProgress, into: &headers)
+                bytes, limits: headLimits, progress: &connection.pointee.headProgress, into: &headers.pointee)
             guard let parsed else {
                 beginArrival(index)
                 return 0
@@ -130,15 +130,16 @@ extension HTTPServer: StreamOwner {
             return bytes.byteCount
         }
         let request = Request(
-            exchange: exchange, peer: connection.pointee.peer, head: head, now: reactor.now,
-            wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes, bodyBytes: RawSpan())
+            exchange: exchange, peer: connection.pointee.peer, listener: connection.pointee.listener, head: head,
+            now: reactor.now,
+            wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes, bodyBytes: RawSpan(), headers: headers)
         let plan = handler.begin(request, note: &exchanges.at(exchange.index).pointee.note)
         return carryOut(plan, bytes, head, exchange, index)
     }
 
     private func openExchange(_ bytes: RawSpan, _ head: RequestHead, _ index: UInt32) -> SlotID? {
         let connection = connections.at(index)
-        let sent = head[.xRequestID].flatMap { RequestID(bytes.slice($0)) }
+        let sent = headers.pointee[.xRequestID].flatMap { RequestID(bytes.slice($0)) }
         let slot = exchanges.insert(
             Exchange(
                 connection: connections.id(at: index), started: reactor.now, requestID: sent ?? ids.next(),
@@ -209,9 +210,10 @@ extension HTTPServer: StreamOwner {
         _ bytes: RawSpan, _ head: RequestHead, _ exchange: SlotID, _ index: UInt32, bodyCount: Int
     ) {
         let request = Request(
-            exchange: exchange, peer: connections.at(index).pointee.peer, head: head, now: reactor.now,
+            exchange: exchange, peer: connections.at(index).pointee.peer,
+            listener: connections.at(index).pointee.listener, head: head, now: reactor.now,
             wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes,
-            bodyBytes: bytes.extracting(head.byteCount..<head.byteCount + bodyCount))
+            bodyBytes: bytes.extracting(head.byteCount..<head.byteCount + bodyCount), headers: headers)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 
@@ -254,7 +256,8 @@ extension HTTPServer: StreamOwner {
         if case .length(let count) = head.framing {
             connection.pointee.progress = .length(remaining: count)
         } else {
-            connection.pointee.progress = .chunked(ChunkedDecoder())
+            connection.pointee.progress = .chunked(
+                ChunkedDecoder(limits: ChunkLimits(bodyBytesMax: connection.pointee.bodyBytesMax)))
         }
         if head.expectsContinue, head.version == .http11 {
             connection.pointee.owesContinue = true
@@ -275,15 +278,15 @@ extension HTTPServer: StreamOwner {
             return count
         case .chunked(var decoder):
             var offset = 0
-            do {
-                while offset < bytes.byteCount {
-                    let step = try decoder.decode(bytes.extracting(offset..<bytes.byteCount))
-                    if !step.data.isEmpty {
-                        let data = bytes.extracting(offset..<bytes.byteCount).slice(step.data)
-                        guard deliver(data, index) else { return bytes.byteCount }
-                    }
-                    offset += step.consumed
-                    if step.isComplete {
+            do throws(HTTPFailure) {
+                while true {
+                    switch try decoder.next(bytes, from: &offset) {
+                    case .data(let range):
+                        guard deliver(bytes.slice(range), index) else { return bytes.byteCount }
+                    case .more:
+                        connection.pointee.progress = .chunked(decoder)
+                        return offset
+                    case .end:
                         endBody(index)
                         return offset
                     }
@@ -292,8 +295,6 @@ extension HTTPServer: StreamOwner {
                 breakBody(Problem(error), .connectionClosed, index)
                 return bytes.byteCount
             }
-            connection.pointee.progress = .chunked(decoder)
-            return offset
         }
     }
 
@@ -333,24 +334,27 @@ extension HTTPServer: StreamOwner {
         let connection = connections.at(index)
         let head = exchange(&connection.pointee.headCopy, for: ByteBuffer())
         let body = exchange(&connection.pointee.body, for: ByteBuffer())
-        handle(head, body, connection.pointee.bodyExchange, connection.pointee.peer)
+        handle(head, body, connection.pointee.bodyExchange, connection.pointee.peer, connection.pointee.listener)
         reactor.buffers.give(head)
         reactor.buffers.give(body)
     }
 
     private func handle(
-        _ head: borrowing ByteBuffer, _ body: borrowing ByteBuffer, _ exchange: SlotID, _ peer: PeerAddress
+        _ head: borrowing ByteBuffer, _ body: borrowing ByteBuffer, _ exchange: SlotID, _ peer: PeerAddress,
+        _ listener: UInt32
     ) {
         // The table of header lines has been used for other requests since: the copy of the head fills it again.
         var progress = HeadProgress()
-        guard let parsed = try? RequestParser.parse(head.bytes, limits: headLimits, progress: &progress, into: &headers)
+        guard
+            let parsed = try? RequestParser.parse(
+                head.bytes, limits: headLimits, progress: &progress, into: &headers.pointee)
         else {
             // `try?`: these bytes parsed before; that they do not now is a bug, whatever the parser says of them.
             preconditionFailure("a head that was parsed once parses again")
         }
         let request = Request(
-            exchange: exchange, peer: peer, head: parsed, now: reactor.now,
-            wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes, bodyBytes: body.bytes)
+            exchange: exchange, peer: peer, listener: listener, head: parsed, now: reactor.now,
+            wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes, bodyBytes: body.bytes, headers: headers)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 

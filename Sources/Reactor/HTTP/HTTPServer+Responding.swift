@@ -86,19 +86,15 @@ extension HTTPServer {
         _ status: Int, _ type: ContentType, _ slot: UnsafeMutablePointer<Exchange>,
         _ headers: (inout ByteBuffer) -> Void, _ body: borrowing ByteBuffer, to buffer: inout ByteBuffer
     ) {
-        buffer.appendStatusLine(HTTPStatus(status))
+        ResponseHead.start(HTTPStatus(status), into: &buffer)
         buffer.append(type.line)
         buffer.append("X-Request-ID: ")
         slot.pointee.requestID.write(to: &buffer)
-        buffer.append("\r\nDate: ")
-        date.write(unixSeconds: reactor.wallMicroseconds / 1_000_000, to: &buffer)
-        if slot.pointee.closes {
-            buffer.append("\r\nConnection: close\r\n")
-        } else if slot.pointee.isHTTP10 {
-            buffer.append("\r\nConnection: keep-alive\r\n")
-        } else {
-            buffer.append("\r\n")
-        }
+        buffer.append("\r\n")
+        date.appendLine(unixSeconds: Int(reactor.wallMicroseconds / 1_000_000), to: &buffer)
+        ResponseHead.connection(
+            keepAlive: !slot.pointee.closes, version: slot.pointee.isHTTP10 ? .http10 : .http11, into: &buffer)
+        handler.appendHeaders(slot.pointee.note, to: &buffer)
         headers(&buffer)
         if status != 204, status != 304 {
             buffer.append("Content-Length: ")

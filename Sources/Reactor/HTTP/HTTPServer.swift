@@ -15,7 +15,7 @@ public final class HTTPServer: @unchecked Sendable {
     unowned(unsafe) let handler: any RequestHandler
     var connections: Slab<HTTPConnection>
     var exchanges: Slab<Exchange>
-    var headers: HeaderTable
+    let headers: UnsafeMutablePointer<HeaderTable>
     let headLimits: HeadLimits
     var ids = RequestIDSource()
     var date = HTTPDate()
@@ -40,7 +40,8 @@ public final class HTTPServer: @unchecked Sendable {
         headLimits = HeadLimits(
             uriBytesMax: limits.uriBytesMax, headerBytesMax: limits.headerBytesMax,
             headerCountMax: limits.headerCountMax)
-        headers = HeaderTable(capacity: limits.headerCountMax)
+        headers = .allocate(capacity: 1)
+        headers.initialize(to: HeaderTable(capacity: limits.headerCountMax))
         connections = Slab(countMax: limits.connectionsMax + limits.refusalsMax)
         exchanges = Slab(countMax: limits.connectionsMax + 16 * limits.pipelineMax)
     }

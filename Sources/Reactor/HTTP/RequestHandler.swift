@@ -17,6 +17,8 @@ public protocol RequestHandler: AnyObject {
     func handle(_ request: borrowing Request, note: RequestNote)
     /// An answer has been queued.
     func answered(_ exchange: borrowing AnsweredExchange)
+    /// Appends header lines that every answer of this request carries: rate limits.
+    func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer)
     /// The client of an exchange not yet answered has gone; answering it does nothing any more.
     func abandoned(_ exchange: SlotID, note: RequestNote)
 }

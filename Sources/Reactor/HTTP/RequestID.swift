@@ -11,7 +11,7 @@ public struct RequestID: Sendable {
 
     /// Takes a client's id; nil if it is not of the permitted form.
     init?(_ text: RawSpan) {
-        guard isValidRequestID(text) else { return nil }
+        guard RequestTarget.isRequestID(text) else { return nil }
         for index in 0..<text.byteCount { storage[index] = text.byte(at: index) }
         count = UInt8(text.byteCount)
     }

@@ -76,6 +76,13 @@ public struct JSONWriter: Sendable {
     }
 
     @inlinable
+    /// An array of strings.
+    public mutating func strings(_ texts: [String], _ out: inout ByteBuffer) {
+        openArray(&out)
+        for text in texts { string(text: text, &out) }
+        closeArray(&out)
+    }
+
     public mutating func number(_ value: Int, _ out: inout ByteBuffer) {
         comma(&out)
         out.append(decimal: value)

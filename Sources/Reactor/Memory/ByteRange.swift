@@ -42,6 +42,14 @@ extension RawSpan {
         }
     }
 
+    /// The range of the whole span.
+    @inlinable public var range: ByteRange { ByteRange(offset: 0, count: byteCount) }
+
+    /// A copy of the bytes. Allocates: not for the hot path.
+    public var array: [UInt8] {
+        unsafe withUnsafeBytes { bytes in unsafe Array(bytes) }
+    }
+
     /// A String of these bytes; invalid UTF-8 becomes U+FFFD. Allocates: not for the hot path.
     public var string: String {
         unsafe withUnsafeBytes { bytes in unsafe String(decoding: bytes, as: UTF8.self) }

@@ -2,14 +2,14 @@
 // Limit: `countMax` given at creation; its memory is allocated once.
 
 /// Values appended at the tail and taken at the head.
-struct Ring<Element: ~Copyable>: ~Copyable {
+public struct Ring<Element: ~Copyable>: ~Copyable {
     private let storage: UnsafeMutablePointer<Element>
     private let mask: Int
     private var head = 0
-    let countMax: Int
-    private(set) var count = 0
+    public let countMax: Int
+    public private(set) var count = 0
 
-    init(countMax: Int) {
+    public init(countMax: Int) {
         precondition(countMax > 0 && countMax <= 1 << 30, "ring size out of range")
         self.countMax = countMax
         var capacity = 1
@@ -23,22 +23,22 @@ struct Ring<Element: ~Copyable>: ~Copyable {
         storage.deallocate()
     }
 
-    var isEmpty: Bool { count == 0 }
-    var isFull: Bool { count == countMax }
+    public var isEmpty: Bool { count == 0 }
+    public var isFull: Bool { count == countMax }
 
     /// Appends a value; more than `countMax` is a bug and traps.
-    mutating func append(_ value: consuming Element) {
+    public mutating func append(_ value: consuming Element) {
         precondition(count < countMax, "appended to a full ring")
         (storage + ((head + count) & mask)).initialize(to: value)
         count += 1
     }
 
     /// The oldest value, which stays where it is until it is taken; nil when there is none.
-    var first: UnsafeMutablePointer<Element>? { count == 0 ? nil : storage + head }
+    public var first: UnsafeMutablePointer<Element>? { count == 0 ? nil : storage + head }
 
     /// Takes the oldest value; taking from an empty ring is a bug and traps.
     @discardableResult
-    mutating func removeFirst() -> Element {
+    public mutating func removeFirst() -> Element {
         precondition(count > 0, "took from an empty ring")
         let value = (storage + head).move()
         head = (head + 1) & mask

@@ -112,7 +112,7 @@ public struct Stream: ~Copyable {
 }
 
 /// Puts `replacement` in place and returns what was there.
-func exchange<Value: ~Copyable>(_ place: inout Value, for replacement: consuming Value) -> Value {
+public func exchange<Value: ~Copyable>(_ place: inout Value, for replacement: consuming Value) -> Value {
     swap(&place, &replacement)
     return replacement
 }

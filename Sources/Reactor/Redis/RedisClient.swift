@@ -49,6 +49,8 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
         var runsAgain = false
     }
 
+    public typealias Endpoint = RedisEndpoint
+
     public let limits: RedisLimits
     let reactor: Reactor
     let scripts: [RedisScript]

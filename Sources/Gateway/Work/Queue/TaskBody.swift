@@ -29,6 +29,47 @@ enum TaskBody {
         return count > 0 && count <= platformBytesMax
     }
 
+    static func isPlatform(_ name: RawSpan) -> Bool {
+        guard (1...platformBytesMax).contains(name.byteCount) else { return false }
+        for offset in 0..<name.byteCount where !isWorkerIDByte(name.byte(at: offset)) { return false }
+        return true
+    }
+
+    /// The platform of a stored body; nil where it does not start as it must.
+    @_lifetime(copy body)
+    static func platform(of body: RawSpan) -> RawSpan? {
+        // {"priority":P,"tier":T,"platform":"
+        let start = 35
+        guard body.byteCount > start else { return nil }
+        var end = start
+        while end < body.byteCount, body.byte(at: end) != UInt8(ascii: "\"") { end += 1 }
+        return body.extracting(start..<end)
+    }
+
+    /// Appends the body of a task as its producer sent it.
+    /// - Parameter arrivedUs: its `created_at` where the producer gave none, microseconds since the Unix epoch.
+    static func append(
+        _ task: TaskDocument, of item: RawSpan, arrivedUs: Int64, to buffer: inout ByteBuffer
+    ) throws(JSONFailure) {
+        var platform = ByteBuffer(capacity: platformBytesMax)
+        platform.append(task.platform, from: item)
+        guard isPlatform(platform.bytes) else {
+            throw .schema("platform", "expected 1 to 64 characters of [A-Za-z0-9._:-]")
+        }
+        var id = ByteBuffer(capacity: 64)
+        var type = ByteBuffer(capacity: 64)
+        var created = ByteBuffer(capacity: 32)
+        id.append(json: task.taskID, of: item)
+        if let name = task.type { type.append(json: name, of: item) } else { type.append("\"scrape\"") }
+        created.append(UInt8(ascii: "\""))
+        created.append(task.createdAt ?? Timestamp(microsSinceEpoch: arrivedUs / 1_000_000 * 1_000_000))
+        created.append(UInt8(ascii: "\""))
+        append(
+            to: &buffer, priority: task.priority, tier: task.tier, platform: platform.bytes.string,
+            taskIDJSON: id.bytes, typeJSON: type.bytes, targetJSON: item.slice(task.target),
+            createdAtJSON: created.bytes)
+    }
+
     /// Appends a body. Arguments named `JSON` are JSON values as they stand, quotes and escapes included.
     /// - Parameter platform: passes `isPlatform`, else this traps.
     static func append(
@@ -69,5 +110,14 @@ enum TaskBody {
             tier = Int(match.2)!
             platform = String(match.3)
         }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a string of a document as JSON, as it was written there.
+    fileprivate mutating func append(json string: JSONString, of document: RawSpan) {
+        append(UInt8(ascii: "\""))
+        append(document.slice(string.range))
+        append(UInt8(ascii: "\""))
     }
 }

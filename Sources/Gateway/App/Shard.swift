@@ -1,0 +1,119 @@
+// Everything one reactor owns: server, clients, batches, handlers, metrics. Built on the reactor's thread, used there.
+
+import Logging
+import Reactor
+
+/// `@unchecked Sendable`: other threads call `drain` and `close`, which post to the reactor, and nothing else.
+final class Shard: @unchecked Sendable {
+    let reactor: Reactor
+    let server: HTTPServer
+    let redis: RedisClient
+    let postgres: PostgresClient
+    private let pipeline: RequestPipeline
+    private let handlers: WorkHandlers
+
+    init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
+        self.reactor = reactor
+        let configuration = shared.configuration
+        let shard = shared.metrics.shards[reactor.index]
+        let logger = Logger(label: "gateway")
+        redis = try RedisClient(
+            reactor: reactor, endpoint: RedisClient.Endpoint(configuration.redis), scripts: shared.scripts.all)
+        postgres = PostgresClient(
+            reactor: reactor, url: configuration.postgresURL, statements: ResultStatements.prepared)
+        pipeline = RequestPipeline(shared: shared, shard: shard)
+        server = HTTPServer(
+            reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
+        handlers = WorkHandlers(
+            shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
+        let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres)
+        pipeline.connect(handlers, ops)
+        reactor.stalled = { length in
+            logger.warning(
+                "a turn of the loop took too long",
+                metadata: ["reactor": "\(reactor.index)", "milliseconds": "\(length.nanoseconds / 1_000_000)"])
+        }
+        watch(shared.metrics, shard, logger)
+    }
+
+    /// Keeps the gauges of connections and of the loop, and logs when a dependency comes or goes.
+    private func watch(_ metrics: GatewayMetrics, _ shard: MetricsShard, _ logger: Logger) {
+        reactor.turned = { worked, _ in
+            shard.observe(metrics.loop, worked.nanoseconds)
+            shard.add(metrics.busyNanoseconds, Int(worked.nanoseconds))
+        }
+        let index = reactor.index
+        redis.connectionChanged = { [unowned redis] isConnected in
+            shard.set(metrics.redisConnected, isConnected ? 1 : 0)
+            if !isConnected { shard.add(metrics.redisReconnects, 1) }
+            logger.notice(
+                isConnected ? "connected to Redis" : "lost Redis",
+                metadata: ["reactor": "\(index)", "reason": "\(redis.lastFailure.map { "\($0)" } ?? "")"])
+        }
+        postgres.connectionChanged = { [unowned postgres] isConnected in
+            shard.set(metrics.postgresConnected, isConnected ? 1 : 0)
+            if !isConnected { shard.add(metrics.postgresReconnects, 1) }
+            logger.notice(
+                isConnected ? "connected to PostgreSQL" : "lost PostgreSQL",
+                metadata: ["reactor": "\(index)", "reason": "\(postgres.lastFailure ?? "")"])
+        }
+    }
+
+    /// Begins to serve. Batches act at a turn's end first, then the clients that send them, then the answers.
+    func start(listeners: [ListeningSocket]) {
+        for participant in handlers.turnParticipants { reactor.join(participant) }
+        reactor.join(redis)
+        reactor.join(postgres)
+        reactor.join(server)
+        redis.start()
+        postgres.start()
+        for listener in listeners {
+            let isServed = server.listen(Descriptor(listener.descriptor), tag: listener.tag)
+            precondition(isServed, "a new reactor has room for its listeners")
+        }
+    }
+
+    /// Stops accepting, lets requests in flight finish. `completion` comes on the reactor's thread.
+    func drain(_ completion: @escaping @Sendable () -> Void) {
+        reactor.spawn { [self] in server.drain(completion) }
+    }
+
+    /// Closes what is still open.
+    func close() {
+        reactor.spawn { [self] in
+            server.close()
+            redis.close()
+            postgres.close()
+        }
+    }
+}
+
+extension HTTPLimits {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        bodyBytesMax = configuration.bodyBytesMax
+        headerBytesMax = configuration.headerBytesMax
+        headerCountMax = configuration.headerCountMax
+        uriBytesMax = configuration.uriBytesMax
+        headerTimeout = .milliseconds(Int64(configuration.headerTimeoutMs))
+        bodyGrace = .milliseconds(Int64(configuration.bodyGraceMs))
+        bodyRateBytesMin = configuration.bodyRateBytesMin
+        idleTimeout = .milliseconds(Int64(configuration.idleTimeoutMs))
+        pipelineMax = configuration.pipelineMax
+        connectionsMax = configuration.connectionsMax
+        connectionsPerAddressMax = configuration.connectionsPerAddressMax
+    }
+}
+
+extension RedisClient.Endpoint {
+    init(_ setting: RedisEndpoint) {
+        let address: Address
+        switch setting.address {
+        case .tcp(let host, let port): address = .tcp(host: host, port: UInt16(port))
+        case .unix(let path): address = .unix(path: path)
+        }
+        self.init(
+            address, user: setting.user, password: setting.password, database: setting.database,
+            usesTLS: setting.usesTLS)
+    }
+}

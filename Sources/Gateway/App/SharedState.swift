@@ -1,0 +1,33 @@
+// What all reactors read: made once at start, immutable, or made for many threads. One file says what is shared.
+
+import Reactor
+
+struct SharedState: Sendable {
+    let configuration: GatewayConfiguration
+    let routes: RouteTable
+    /// By a connection's listener.
+    let listeners: [ListenerSetting]
+    let workerTokens: WorkerTokens
+    let opsTokens: OpsTokens
+    let workerRate: BucketRate
+    /// Lock-free; the one thing on the hot path that reactors change together.
+    let workerBuckets: TokenBucketTable
+    let hash: KeyedHash
+    let metrics: GatewayMetrics
+    let life: LifeState
+    let scripts: QueueScripts
+
+    init(_ configuration: GatewayConfiguration, reactors: Int) {
+        self.configuration = configuration
+        routes = RouteTable()
+        listeners = configuration.effectiveListeners
+        workerTokens = WorkerTokens(configuration.workerTokens)
+        opsTokens = OpsTokens(configuration.opsTokens)
+        workerRate = BucketRate(perMinute: configuration.workerRatePerMinute, burst: configuration.workerRateBurst)
+        workerBuckets = TokenBucketTable()
+        hash = KeyedHash()
+        metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners)
+        life = LifeState()
+        scripts = QueueScripts()
+    }
+}

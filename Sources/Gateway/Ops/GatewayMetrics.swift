@@ -1,0 +1,206 @@
+// All metrics of the process: described here once, counted in shards, written by /metrics. Immutable after start.
+// Limits: `platformsMax` platforms have series of their own, later ones are `other`; routes are the table's patterns.
+// Source: operations.md section 2 for the names.
+
+import Reactor
+
+/// What became of a task: values of the `status` label.
+enum TaskStatus: Int, CaseIterable, Sendable {
+    case leased, completed, failed, requeued, dead
+
+    var name: String { "\(self)" }
+}
+
+/// Values of the `outcome` label, one metric each.
+struct OutcomeMetrics: Sendable {
+    var inserted: MetricID
+    var updated: MetricID
+    var stale: MetricID
+    var failed: MetricID
+}
+
+/// One for each sink.
+struct SinkMetrics: Sendable {
+    var redis: HistogramID
+    var postgres: HistogramID
+}
+
+final class GatewayMetrics: Sendable {
+    static let platformsMax = 64
+    /// Statuses that have counters of their own; others are counted under their hundred.
+    static let statuses = [
+        100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 429, 431, 500, 501,
+        502, 503, 504, 505,
+    ]
+    private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
+
+    let reactorCount: Int
+    let registry = MetricsRegistry()
+    let platforms: LabelSet
+    let shards: [MetricsShard]
+    let heartbeats: [MetricID]
+    let results: [OutcomeMetrics]
+    let batchSize: SinkMetrics
+    let batchDuration: SinkMetrics
+    let rateLimitHits: MetricID
+    let redisConnected: MetricID
+    let redisReconnects: MetricID
+    let postgresConnected: MetricID
+    let postgresReconnects: MetricID
+    let loop: HistogramID
+    let busyNanoseconds: MetricID
+    let activeConnections: [MetricID]
+    let connections: [MetricID]
+    private let tasks: Int
+    private let requests: [RequestMetrics]
+
+    /// What is counted of one route.
+    private struct RequestMetrics: Sendable {
+        var duration: HistogramID
+        /// By status.
+        var byStatus: [MetricID]
+    }
+
+    /// 100 µs to 30 s, in nanoseconds.
+    private static let durationBounds: [Int64] = [
+        100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000,
+        250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 10_000_000_000, 30_000_000_000,
+    ]
+    private static let sizeBounds: [Int64] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096]
+
+    init(reactors: Int, routes: RouteTable, listeners: [ListenerSetting]) {
+        reactorCount = reactors
+        let registry = registry
+        requests =
+            (routes.routes.map { ("\($0.method.name)", $0.pattern, $0.access.tier) } + [("other", "unrouted", "none")])
+            .map { Self.describe(registry, method: $0, route: $1, tier: $2) }
+        let kinds = WorkKind.allCases.map { [("kind", $0.name)] }
+        heartbeats = kinds.map {
+            registry.add(.counter, "gateway_heartbeats_total", "Heartbeats received.", labels: $0)
+        }
+        results = kinds.map { Self.describeResults(registry, $0) }
+        batchSize = Self.sinks(registry, "gateway_batch_size", "Entries of one batch.", Self.sizeBounds, scale: 1)
+        batchDuration = Self.sinks(
+            registry, "gateway_batch_duration_seconds", "From a batch's departure to its landing.",
+            Self.durationBounds, scale: 1e9)
+        rateLimitHits = registry.add(
+            .counter, "gateway_rate_limit_hits_total", "Requests refused by a rate.", labels: [("tier", "worker")])
+        redisConnected = registry.addByReactor(
+            .gauge, "gateway_redis_connected", "1 while the reactor is connected to Redis.", reactors: reactors)
+        redisReconnects = registry.addByReactor(
+            .counter, "gateway_redis_reconnects_total", "Connections to Redis lost.", reactors: reactors)
+        postgresConnected = registry.addByReactor(
+            .gauge, "gateway_postgres_connected", "1 while the reactor is connected to PostgreSQL.",
+            reactors: reactors)
+        postgresReconnects = registry.addByReactor(
+            .counter, "gateway_postgres_reconnects_total", "Connections to PostgreSQL lost.", reactors: reactors)
+        loop = registry.addHistogram(
+            "gateway_reactor_loop_seconds", "Work of one turn of the loop.", bounds: Self.durationBounds, scale: 1e9,
+            reactors: reactors)
+        busyNanoseconds = registry.addByReactor(
+            .counter, "gateway_reactor_busy_nanoseconds_total", "Time spent working, not waiting.",
+            reactors: reactors)
+        let labels = listeners.map { [("listener", $0.shown)] }
+        activeConnections = labels.map {
+            registry.add(.gauge, "gateway_active_connections", "Open connections.", labels: $0)
+        }
+        connections = labels.map {
+            registry.add(.counter, "gateway_connections_total", "Connections accepted.", labels: $0)
+        }
+        platforms = LabelSet(registry, label: "platform", valuesMax: Self.platformsMax)
+        tasks = platforms.addFamily(
+            .counter, "gateway_worker_tasks_total", "Tasks by what became of them.",
+            fixed: WorkKind.allCases.flatMap { kind in
+                TaskStatus.allCases.map { [("kind", kind.name), ("status", $0.name)] }
+            })
+        Self.describeProcess(registry)
+        shards = registry.makeShards(reactors)
+    }
+
+    private static func describe(
+        _ registry: MetricsRegistry, method: String, route: String, tier: String
+    ) -> RequestMetrics {
+        let labels = [("method", method), ("route", route)]
+        return RequestMetrics(
+            duration: registry.addHistogram(
+                "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
+                bounds: durationBounds, scale: 1e9),
+            byStatus: statuses.map {
+                registry.add(
+                    .counter, "gateway_requests_total", "Requests answered.",
+                    labels: labels + [("status", "\($0)"), ("tier", tier)])
+            })
+    }
+
+    private static func describeResults(_ registry: MetricsRegistry, _ kind: [(String, String)]) -> OutcomeMetrics {
+        func outcome(_ name: String) -> MetricID {
+            registry.add(
+                .counter, "gateway_results_total", "Results by what became of them.", labels: kind + [("outcome", name)]
+            )
+        }
+        return OutcomeMetrics(
+            inserted: outcome("inserted"), updated: outcome("updated"), stale: outcome("stale"),
+            failed: outcome("failed"))
+    }
+
+    private static func sinks(
+        _ registry: MetricsRegistry, _ name: String, _ help: String, _ bounds: [Int64], scale: Double
+    ) -> SinkMetrics {
+        SinkMetrics(
+            redis: registry.addHistogram(name, help, labels: [("sink", "redis")], bounds: bounds, scale: scale),
+            postgres: registry.addHistogram(name, help, labels: [("sink", "postgres")], bounds: bounds, scale: scale))
+    }
+
+    private static func describeProcess(_ registry: MetricsRegistry) {
+        let read: [(MetricKind, String, String, @Sendable (ProcessUsage) -> Double)] = [
+            (.counter, "process_cpu_seconds_total", "User and system time.", { $0.cpuSeconds }),
+            (.gauge, "process_resident_memory_bytes", "Resident memory.", { Double($0.residentBytes) }),
+            (.gauge, "process_virtual_memory_bytes", "Virtual memory.", { Double($0.virtualBytes) }),
+            (.gauge, "process_open_fds", "Open descriptors.", { Double($0.descriptorsOpen) }),
+            (.gauge, "process_max_fds", "Limit of open descriptors.", { Double($0.descriptorsMax) }),
+            (.gauge, "process_start_time_seconds", "Start, since the Unix epoch.", { $0.startedSeconds }),
+        ]
+        for (kind, name, help, value) in read {
+            registry.add(kind, name, help, read: { ProcessUsage.read().map(value) ?? .nan })
+        }
+        registry.add(
+            .gauge, "gateway_build_info", "1; the labels say what runs.",
+            labels: [
+                ("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift),
+                ("backend", "epoll"),
+            ], read: { 1 })
+    }
+
+    // MARK: Counting
+
+    /// Counts one answer.
+    func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
+        let route = min(Int(exchange.note.route), requests.count - 1)
+        shard.observe(requests[route].duration, exchange.duration.nanoseconds)
+        shard.add(requests[route].byStatus[Self.statusPosition(exchange.status)], 1)
+    }
+
+    private static func statusPosition(_ status: Int) -> Int {
+        if status == 200 { return 1 }
+        return statuses.firstIndex(of: status) ?? statuses.firstIndex(of: status / 100 * 100) ?? 0
+    }
+
+    /// The counter of tasks of a platform; the cache is the caller's reactor's.
+    func tasks(
+        _ kind: WorkKind, _ status: TaskStatus, platform: RawSpan, in cache: inout LabelCache
+    ) -> MetricID {
+        let fixed = Int(kind.rawValue) * TaskStatus.allCases.count + status.rawValue
+        return cache.metric(family: tasks, fixed: fixed, value: platform)
+    }
+}
+
+extension Access {
+    /// Value of the `tier` label where no tier is known.
+    var tier: String {
+        switch self {
+        case .open: "none"
+        case .worker: "worker"
+        case .ops: "ops"
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// Which answers are written to the log, and as what. Owned by its reactor; a request that is not written costs a
+// comparison. Source: operations.md section 2.
+
+import Logging
+import Reactor
+
+struct RequestLog {
+    private let rule: AccessLog
+    private let logger = Logger(label: "gateway.request")
+    private let routes: RouteTable
+    private var sequence: UInt64 = 0
+    private let logsAll: Bool
+
+    init(_ configuration: GatewayConfiguration, routes: RouteTable) {
+        rule = configuration.accessLog
+        self.routes = routes
+        logsAll = logger.logLevel <= .debug
+    }
+
+    mutating func record(_ exchange: borrowing AnsweredExchange) {
+        sequence &+= 1
+        let latencyMs = Int(exchange.duration.nanoseconds / 1_000_000)
+        let isNoteworthy = rule.includes(status: exchange.status, latencyMs: latencyMs, sequence: sequence)
+        guard isNoteworthy || logsAll else { return }
+        let route = Int(exchange.note.route)
+        var metadata: Logger.Metadata = [
+            "request_id": "\(exchange.requestID.description)", "method": "\(exchange.method.name)",
+            "path": "\(Self.withoutQuery(exchange.target))", "status": "\(exchange.status)",
+            "latency_ms": "\(Double(exchange.duration.nanoseconds / 1000) / 1000)",
+            "ip": "\(exchange.peer.description)", "bytes": "\(exchange.bodyBytes)",
+        ]
+        if route < routes.routes.count { metadata["route"] = "\(routes.routes[route].pattern)" }
+        logger.log(level: isNoteworthy ? .info : .debug, "request", metadata: metadata)
+    }
+
+    /// Queries may carry what is nobody's business.
+    private static func withoutQuery(_ target: String) -> Substring { target.prefix { $0 != "?" } }
+}

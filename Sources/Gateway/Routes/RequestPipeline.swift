@@ -1,0 +1,212 @@
+// The path of every request through one reactor: route, listener, credential, rate, body plan, handler; and the count
+// of its answer. Owned by its reactor. Allocates nothing for the requests of the hot path.
+
+import Reactor
+
+final class RequestPipeline: RequestHandler {
+    static let workerIDBytesMax = 128
+
+    let shared: SharedState
+    private let shard: MetricsShard
+    private var log: RequestLog
+    /// Set by `connect` before the first request: they need the server, which needs this.
+    private var handlers: WorkHandlers!
+    private var ops: OpsHandlers!
+    /// Lent for the worker id of the request in hand.
+    private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
+
+    init(shared: SharedState, shard: MetricsShard) {
+        self.shared = shared
+        self.shard = shard
+        log = RequestLog(shared.configuration, routes: shared.routes)
+    }
+
+    func connect(_ handlers: WorkHandlers, _ ops: OpsHandlers) {
+        self.handlers = handlers
+        self.ops = ops
+    }
+
+    // MARK: Head
+
+    func begin(_ request: borrowing Request, note: inout RequestNote) -> BodyPlan {
+        let match: RouteMatch
+        switch shared.routes.find(request.head.method, request.path) {
+        case .notFound: return .refuse(.notFound("no such path"))
+        case .methodNotAllowed(let allow): return .refuse(.methodNotAllowed(allow))
+        case .found(let found): match = found
+        }
+        let route = shared.routes.routes[match.route]
+        let surfaces = shared.listeners[Int(request.listener)].surfaces
+        guard !route.surfaces.isDisjoint(with: surfaces) else { return .refuse(.notFound("no such path")) }
+        note.route = UInt16(match.route)
+        note.tier = shared.routes.kind(of: match.route, on: surfaces).rawValue
+        if let problem = admit(request, route, note: &note) { return .refuse(problem) }
+        return plan(request, route, note)
+    }
+
+    private func plan(_ request: borrowing Request, _ route: Route, _ note: RequestNote) -> BodyPlan {
+        if route.body != .none, let problem = Self.refuseMediaType(request) { return .refuse(problem) }
+        switch route.body {
+        case .none: return .buffer(bytesMax: Self.unreadBodyBytesMax)
+        case .buffered: return .buffer(bytesMax: shared.configuration.bodyBytesMax)
+        case .streamed: return .stream(handlers.enqueue.start(request, kind(of: note)), bytesMax: .max)
+        }
+    }
+
+    /// A body where none is expected is read and ignored up to this size.
+    static let unreadBodyBytesMax = 64 * 1024
+
+    /// Bodies are plain JSON, whatever name they go by; coded or multipart ones are not.
+    private static func refuseMediaType(_ request: borrowing Request) -> Problem? {
+        if let coding = request.header(.contentEncoding), !coding.equalsIgnoringCase("identity") {
+            return .unsupportedMediaType("content codings are not supported: send the body as it is")
+        }
+        if let type = request.header(.contentType), type.byteCount >= 10,
+            type.extracting(first: 10).equalsIgnoringCase("multipart/")
+        {
+            return .unsupportedMediaType("expected application/json")
+        }
+        return nil
+    }
+
+    // MARK: Credentials and rate
+
+    /// Checks who asks; nil lets the request in.
+    private func admit(_ request: borrowing Request, _ route: Route, note: inout RequestNote) -> Problem? {
+        switch route.access {
+        case .open: nil
+        case .ops: admitOps(request)
+        case .worker: admitWorker(request, note: &note)
+        }
+    }
+
+    private func admitOps(_ request: borrowing Request) -> Problem? {
+        guard let token = request.header(.xOpsToken), !request.isRepeated(.xOpsToken) else {
+            return .unauthorized("X-Ops-Token is missing")
+        }
+        var id = exchange(&spareID, for: ByteBuffer())
+        readWorkerID(request, into: &id)
+        let verdict = shared.opsTokens.check(token, workerID: id.bytes)
+        spareID = id
+        return switch verdict {
+        case .allowed: nil
+        case .unauthorized: .unauthorized("X-Ops-Token is not valid")
+        case .forbidden: .forbidden("this ops token is bound to another id")
+        }
+    }
+
+    private func admitWorker(_ request: borrowing Request, note: inout RequestNote) -> Problem? {
+        if !request.peer.isUnix,
+            !shared.configuration.internalAllowList.allows(IPAddress(high: request.peer.high, low: request.peer.low))
+        {
+            return .forbidden("this address may not use the worker surface")
+        }
+        guard let token = request.header(.xWorkerToken), !request.isRepeated(.xWorkerToken) else {
+            return .unauthorized("X-Worker-Token is missing")
+        }
+        var id = exchange(&spareID, for: ByteBuffer())
+        let hasID = readWorkerID(request, into: &id)
+        let problem = admitWorker(request, token, id, isValid: hasID, note: &note)
+        spareID = id
+        return problem
+    }
+
+    private func admitWorker(
+        _ request: borrowing Request, _ token: RawSpan, _ id: borrowing ByteBuffer, isValid: Bool,
+        note: inout RequestNote
+    ) -> Problem? {
+        switch shared.workerTokens.check(token, workerID: id.bytes) {
+        case .unauthorized: return .unauthorized("X-Worker-Token is not valid")
+        case .forbidden where isValid: return .forbidden("this token is bound to another worker id")
+        case .forbidden, .allowed: break
+        }
+        guard isValid else {
+            return .invalidRequest("a worker id is needed: X-Worker-ID or ?worker_id=, 1 to 128 of [A-Za-z0-9._:-]")
+        }
+        return takeToken(request, worker: id.bytes, note: &note)
+    }
+
+    private func takeToken(_ request: borrowing Request, worker: RawSpan, note: inout RequestNote) -> Problem? {
+        if shared.workerRate.isUnlimited { return nil }
+        let decision = shared.workerBuckets.take(
+            key: shared.hash.hash(worker, domain: 0), nowNs: UInt64(request.now.nanoseconds),
+            rate: shared.workerRate)
+        let reset = Int(request.wallMicroseconds / 1_000_000) + decision.resetSeconds
+        note.word = RateNote(remaining: decision.remaining, resetSeconds: reset).word
+        if decision.isAllowed { return nil }
+        shard.add(shared.metrics.rateLimitHits, 1)
+        return .rateLimited(retryAfterSeconds: max(1, decision.retryAfterSeconds))
+    }
+
+    /// Reads the worker's id from its header, or else from the query; false where there is none or it is not one.
+    @discardableResult
+    private func readWorkerID(_ request: borrowing Request, into id: inout ByteBuffer) -> Bool {
+        id.clear()
+        if let sent = request.header(.xWorkerID) {
+            guard RequestTarget.isWorkerID(sent), !request.isRepeated(.xWorkerID) else { return false }
+            id.append(sent)
+            return true
+        }
+        let query = request.query
+        var items = QueryItems(query.range)
+        while let item = items.next(in: query) {
+            guard RequestTarget.isName(item.name, "worker_id", query) else { continue }
+            id.clear()
+            // `try?`: a broken escape is no worker id, like any other wrong character.
+            guard (try? RequestTarget.decode(item.value, of: query, plusIsSpace: true, into: &id)) != nil else {
+                return false
+            }
+        }
+        return RequestTarget.isWorkerID(id.bytes)
+    }
+
+    // MARK: Body
+
+    func handle(_ request: borrowing Request, note: RequestNote) {
+        guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
+            preconditionFailure("a request that was routed once is routed again")
+        }
+        switch shared.routes.routes[match.route].operation {
+        case .health: ops.health(request)
+        case .ready: ops.ready(request)
+        case .metrics: ops.metrics(request)
+        case .enqueue: preconditionFailure("a streamed request has no handler")
+        case let operation:
+            var worker = exchange(&spareID, for: ByteBuffer())
+            readWorkerID(request, into: &worker)
+            handle(operation, request, kind(of: note), worker: worker.bytes, task: match.parameters[0])
+            spareID = worker
+        }
+    }
+
+    private func handle(
+        _ operation: Operation, _ request: borrowing Request, _ kind: WorkKind, worker: RawSpan, task: ByteRange
+    ) {
+        switch operation {
+        case .work: handlers.pull(request, kind, worker: worker)
+        case .heartbeat: handlers.heartbeat(request, kind, worker: worker)
+        case .results: handlers.results(request, kind, worker: worker)
+        case .complete: handlers.complete(request, kind, worker: worker, task: task)
+        case .fail: handlers.fail(request, kind, worker: worker, task: task)
+        case .health, .ready, .metrics, .enqueue: preconditionFailure("not a worker's operation")
+        }
+    }
+
+    private func kind(of note: RequestNote) -> WorkKind {
+        guard let kind = WorkKind(rawValue: note.tier) else { preconditionFailure("a note without a kind") }
+        return kind
+    }
+
+    // MARK: Answer
+
+    func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {
+        RateNote(word: note.word)?.write(limitPerMinute: shared.workerRate.perMinute, to: &buffer)
+    }
+
+    func answered(_ exchange: borrowing AnsweredExchange) {
+        shared.metrics.count(exchange, on: shard)
+        log.record(exchange)
+    }
+
+    func abandoned(_ exchange: SlotID, note: RequestNote) {}
+}

@@ -1,0 +1,92 @@
+// Every endpoint of the gateway: method, path, who may call it, how its body is read. One table, built at start;
+// routing, 405 answers and metric labels all follow from it. Source: the HTTP contract, sections 2 and 4.
+
+import Reactor
+
+/// What a route does; the pipeline's `handle` has one case for each.
+enum Operation: Sendable {
+    case health
+    case ready
+    case metrics
+    case work
+    case heartbeat
+    case results
+    case complete
+    case fail
+    case enqueue
+}
+
+/// Who may call a route.
+enum Access: Sendable {
+    case open
+    /// A worker token, and a worker id that the token covers; counted by the worker's rate.
+    case worker
+    /// An ops token.
+    case ops
+}
+
+struct Route: Sendable {
+    enum Body: Sendable {
+        case none
+        case buffered
+        /// Read while it arrives; the route has a bound of its own.
+        case streamed
+    }
+
+    var method: HTTPMethod
+    /// With parameters in braces; the label of its metrics.
+    var pattern: String
+    var operation: Operation
+    var access: Access
+    var body: Body
+    /// Listeners that serve it.
+    var surfaces: Surfaces
+    /// nil: the listener's own kind, parcel where it serves both.
+    var kind: WorkKind?
+}
+
+struct RouteTable: Sendable {
+    let routes: [Route]
+    private let trie: RouteTrie
+
+    init() {
+        var routes = [
+            Self.open("/health", .health, .all), Self.open("/health/ready", .ready, .all),
+            Self.open("/metrics", .metrics, .ops),
+        ]
+        for (prefix, kind, surfaces) in [
+            ("/internal", nil, Surfaces.worker), ("/internal/parcel", .parcel, .parcel),
+            ("/internal/party", .party, .party),
+        ] as [(String, WorkKind?, Surfaces)] {
+            routes += Self.workRoutes.map { route in
+                Route(
+                    method: route.0, pattern: prefix + route.1, operation: route.2, access: route.3, body: route.4,
+                    surfaces: surfaces, kind: kind)
+            }
+        }
+        self.routes = routes
+        trie = RouteTrie(routes.map { ($0.method, $0.pattern) })
+    }
+
+    private static let workRoutes: [(HTTPMethod, String, Operation, Access, Route.Body)] = [
+        (.get, "/work", .work, .worker, .none),
+        (.post, "/heartbeat", .heartbeat, .worker, .buffered),
+        (.post, "/results", .results, .worker, .buffered),
+        (.post, "/tasks/{id}/complete", .complete, .worker, .buffered),
+        (.post, "/tasks/{id}/fail", .fail, .worker, .buffered),
+        (.post, "/tasks", .enqueue, .ops, .streamed),
+    ]
+
+    private static func open(_ pattern: String, _ operation: Operation, _ surfaces: Surfaces) -> Route {
+        Route(
+            method: .get, pattern: pattern, operation: operation, access: .open, body: .none, surfaces: surfaces,
+            kind: nil)
+    }
+
+    func find(_ method: HTTPMethod, _ path: RawSpan) -> RouteLookup { trie.find(method, path) }
+
+    /// The kind that a request on a listener is about.
+    func kind(of route: Int, on surfaces: Surfaces) -> WorkKind {
+        routes[route].kind ?? (surfaces.contains(.parcel) ? .parcel : .party)
+    }
+}

@@ -1,0 +1,202 @@
+// Pulls: one call of the queue's `claim` script for each, its reply spliced into the answer as it stands.
+// Owned by its reactor. Limits: `pullsMax` out at once (then 503), `platformsMax` platforms a request.
+
+import Reactor
+
+/// The parameters of `GET /internal/work`.
+struct WorkQuery {
+    static let platformsMax = 64
+    static let capacities = 1...100
+    static let waitSecondsMax = 30.0
+    static let pollIDBytesMax = 64
+
+    var capacity = 10
+    var maxTier = 4
+    var waitSeconds = 0.0
+
+    /// Reads the parameters; those of any length go to `lists`, which is cleared first.
+    /// - Throws: a 400 that names the parameter.
+    static func read(_ query: RawSpan, lists: inout WorkQueryLists) throws(Problem) -> WorkQuery {
+        var result = WorkQuery()
+        lists.clear()
+        if query.isEmpty { return result }
+        var value = ByteBuffer(capacity: query.byteCount)
+        var items = QueryItems(query.range)
+        while let item = items.next(in: query) {
+            value.clear()
+            do {
+                try RequestTarget.decode(item.value, of: query, plusIsSpace: true, into: &value)
+            } catch {
+                throw .invalidRequest(
+                    "the query has a broken percent-escape", .text("parameter", query.slice(item.name).string))
+            }
+            if RequestTarget.isName(item.name, "capacity", query) {
+                result.capacity = try integer(value.bytes, "capacity", capacities)
+            } else if RequestTarget.isName(item.name, "max_tier", query) {
+                result.maxTier = try integer(value.bytes, "max_tier", TaskDocument.tiers)
+            } else if RequestTarget.isName(item.name, "wait", query) {
+                result.waitSeconds = try seconds(value.bytes)
+            } else if RequestTarget.isName(item.name, "poll_id", query) {
+                guard isPollID(value.bytes) else {
+                    throw .invalidRequest("poll_id: expected 1 to 64 visible characters", .text("parameter", "poll_id"))
+                }
+                lists.pollID.append(value.bytes)
+            } else if RequestTarget.isName(item.name, "platforms", query)
+                || RequestTarget.isName(item.name, "platforms[]", query)
+            {
+                try addPlatforms(value.bytes, &lists)
+            }
+        }
+        return result
+    }
+
+    private static func integer(_ text: RawSpan, _ name: StaticString, _ range: ClosedRange<Int>) throws(Problem) -> Int
+    {
+        guard let value = Int(text.string), range.contains(value) else {
+            throw .invalidRequest(
+                "\(name): expected a whole number from \(range.lowerBound) to \(range.upperBound)",
+                .text("parameter", "\(name)"))
+        }
+        return value
+    }
+
+    private static func seconds(_ text: RawSpan) throws(Problem) -> Double {
+        guard let value = Double(text.string), value >= 0, value <= waitSecondsMax else {
+            throw .invalidRequest("wait: expected seconds from 0 to 30", .text("parameter", "wait"))
+        }
+        return value
+    }
+
+    private static func isPollID(_ text: RawSpan) -> Bool {
+        guard (1...pollIDBytesMax).contains(text.byteCount) else { return false }
+        for offset in 0..<text.byteCount where text.byte(at: offset) <= 0x20 || text.byte(at: offset) > 0x7E {
+            return false
+        }
+        return true
+    }
+
+    private static func addPlatforms(_ list: RawSpan, _ lists: inout WorkQueryLists) throws(Problem) {
+        var start = 0
+        for end in 0...list.byteCount where end == list.byteCount || list.byte(at: end) == UInt8(ascii: ",") {
+            let name = list.extracting(start..<end)
+            start = end + 1
+            if name.isEmpty { continue }
+            guard TaskBody.isPlatform(name) else {
+                throw .invalidRequest(
+                    "platforms: expected names of 1 to 64 characters of [A-Za-z0-9._:-]",
+                    .text("parameter", "platforms"))
+            }
+            guard lists.platformCount < platformsMax else {
+                throw .invalidRequest("platforms: expected at most 64", .text("parameter", "platforms"))
+            }
+            lists.platforms.append(name)
+            lists.platforms.append(0)
+            lists.platformCount += 1
+        }
+    }
+}
+
+/// The parameters of any length, in buffers that are used again.
+struct WorkQueryLists: ~Copyable {
+    /// Names one after the other, each ended by a NUL.
+    var platforms = ByteBuffer()
+    var platformCount = 0
+    var pollID = ByteBuffer()
+
+    mutating func clear() {
+        platforms.clear()
+        pollID.clear()
+        platformCount = 0
+    }
+}
+
+/// Who answers pulls.
+protocol PullAnswering: AnyObject {
+    /// The claim landed: element 3 on of `reply` are body and attempt of each task.
+    func pullLanded(_ exchange: SlotID, kind: WorkKind, reply: RedisReply)
+    func pullFailed(_ exchange: SlotID, _ problem: Problem)
+}
+
+final class WorkPull: RedisFlightOwner {
+    static let pullsMax = 65_536
+    /// Tasks that one worker may hold: a worker that never completes cannot drain the queue into its own leases.
+    static let leasesMax = 1000
+
+    private struct Pull {
+        var exchange: SlotID
+        var kind: WorkKind
+    }
+
+    private let redis: RedisClient
+    private let configuration: GatewayConfiguration
+    private unowned let answering: any PullAnswering
+    private let script: RedisScript
+    private let prefixes: [String]
+    private var pulls = Slab<Pull>(countMax: WorkPull.pullsMax)
+    private var lists = WorkQueryLists()
+
+    init(
+        redis: RedisClient, scripts: QueueScripts, configuration: GatewayConfiguration, answering: any PullAnswering
+    ) {
+        self.redis = redis
+        self.configuration = configuration
+        self.answering = answering
+        script = scripts[.claim]
+        prefixes = WorkKind.allCases.map(\.queueKeys.prefix)
+    }
+
+    /// Claims tasks for a worker.
+    func pull(_ asked: SlotID, _ kind: WorkKind, worker: RawSpan, query: RawSpan) {
+        let parameters: WorkQuery
+        do {
+            parameters = try WorkQuery.read(query, lists: &lists)
+        } catch {
+            return answering.pullFailed(asked, error)
+        }
+        guard let slot = pulls.insert(Pull(exchange: asked, kind: kind)) else {
+            return answering.pullFailed(asked, .overloaded)
+        }
+        let read = exchange(&lists, for: WorkQueryLists())
+        let isSent = redis.submit(owner: self, tag: slot.word, replies: 1, isScripted: true) { out in
+            encode(kind, worker, parameters, read, &out)
+        }
+        lists = read
+        if isSent { return }
+        pulls.remove(slot.index)
+        answering.pullFailed(asked, redis.isConnected ? .overloaded : .redisAway)
+    }
+
+    private func encode(
+        _ kind: WorkKind, _ worker: RawSpan, _ query: WorkQuery, _ lists: borrowing WorkQueryLists,
+        _ out: inout ByteBuffer
+    ) {
+        out.beginScript(script, keyCount: 1, argumentCount: 8 + lists.platformCount)
+        out.argument(prefixes[Int(kind.rawValue)])
+        out.argument("" as StaticString)
+        out.argument(worker)
+        out.argument(query.capacity)
+        out.argument(query.maxTier)
+        out.argument(lists.pollID.bytes)
+        out.argument(configuration.deliveryMs)
+        out.argument(configuration.taskTimeoutMs)
+        out.argument(Self.leasesMax)
+        var start = 0
+        for end in 0..<lists.platforms.count where lists.platforms.bytes.byte(at: end) == 0 {
+            out.argument(lists.platforms.bytes.extracting(start..<end))
+            start = end + 1
+        }
+    }
+
+    func replied(_ reply: RedisReply, index: Int, of tag: UInt64) {
+        let pull = pulls.remove(SlotID(word: tag).index)
+        guard reply.kind == .array, reply.count >= 3 else {
+            return answering.pullFailed(pull.exchange, .unavailable("Redis refused the pull: \(reply.bytes.string)"))
+        }
+        answering.pullLanded(pull.exchange, kind: pull.kind, reply: reply)
+    }
+
+    func flightFailed(_ failure: RedisFailure, tag: UInt64) {
+        let pull = pulls.remove(SlotID(word: tag).index)
+        answering.pullFailed(pull.exchange, failure == .overloaded ? .overloaded : .redisAway)
+    }
+}
