@@ -5,6 +5,8 @@ extension JSONScanner {
     /// Digits before the point and after it that `numeric` holds.
     static let numericWeightMax = 131_072
     static let numericScaleMax = 16_383
+    /// Written exponents from here on are refused, even of zero.
+    static let numericExponentMax = Int(Int32.max) / 2
 
     /// - Parameter start: index of the minus sign or the first digit.
     /// - Returns: index after the number.
@@ -81,7 +83,8 @@ extension JSONScanner {
         }
         let isTooLarge = !isZero && leading + exponent >= Self.numericWeightMax
         let isTooFine = fractionDigits - exponent > Self.numericScaleMax
-        // PostgreSQL refuses an exponent of a billion even for zero.
-        if isTooLarge || isTooFine || abs(exponent) >= 1_000_000_000 { findings.note(.numberTooLarge, at: start) }
+        if isTooLarge || isTooFine || abs(exponent) >= Self.numericExponentMax {
+            findings.note(.numberTooLarge, at: start)
+        }
     }
 }
