@@ -1,6 +1,6 @@
 // The leaf of the JSON reader: finds where a string, number or literal that starts at an index ends, validating all of it.
-// Stateless and without allocation. The only file of JSON/ that reads through a pointer byte by byte; every read is
-// checked against `count` first. Source: RFC 8259 sections 2, 6 and 7; RFC 3629 section 4 for UTF-8.
+// Stateless and without allocation. JSON/ reads memory through this type's pointer only; every read is checked against
+// `count` first. Source: RFC 8259 sections 2, 6 and 7; RFC 3629 section 4 for UTF-8.
 
 import CReactor
 
