@@ -12,7 +12,7 @@ struct StartFailure: Error, CustomStringConvertible {
 
 func serve(_ configuration: GatewayConfiguration) throws {
     Signals.block()
-    let process = GatewayProcess(configuration)
+    let process = try GatewayProcess(configuration)
     try process.start()
     process.runUntilStopped()
 }
@@ -31,8 +31,8 @@ final class GatewayProcess: Sendable {
     private let threads = Mutex<[ReactorThread]>([])
     private let stopping = Latch(1)
 
-    init(_ configuration: GatewayConfiguration) {
-        shared = SharedState(configuration, reactors: configuration.reactorCount ?? ProcessUsage.processorCount)
+    init(_ configuration: GatewayConfiguration) throws {
+        shared = try SharedState(configuration, reactors: configuration.reactorCount ?? ProcessUsage.processorCount)
         counter = ConnectionCounter(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
         let wanted = configuration.connectionsMax + Self.descriptorsSpare

@@ -19,8 +19,7 @@ final class Shard: @unchecked Sendable {
         let logger = Logger(label: "gateway")
         redis = try RedisClient(
             reactor: reactor, endpoint: RedisClient.Endpoint(configuration.redis), scripts: shared.scripts.all)
-        postgres = PostgresClient(
-            reactor: reactor, url: configuration.postgresURL, statements: ResultStatements.prepared)
+        postgres = PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
         pipeline = RequestPipeline(shared: shared, shard: shard)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
@@ -55,7 +54,7 @@ final class Shard: @unchecked Sendable {
             if !isConnected { shard.add(metrics.postgresReconnects, 1) }
             logger.notice(
                 isConnected ? "connected to PostgreSQL" : "lost PostgreSQL",
-                metadata: ["reactor": "\(index)", "reason": "\(postgres.lastFailure ?? "")"])
+                metadata: ["reactor": "\(index)", "reason": "\(postgres.lastFailure.map { "\($0)" } ?? "")"])
         }
     }
 
@@ -63,7 +62,6 @@ final class Shard: @unchecked Sendable {
     func start(listeners: [ListeningSocket]) {
         for participant in handlers.turnParticipants { reactor.join(participant) }
         reactor.join(redis)
-        reactor.join(postgres)
         reactor.join(server)
         redis.start()
         postgres.start()

@@ -16,8 +16,14 @@ struct SharedState: Sendable {
     let metrics: GatewayMetrics
     let life: LifeState
     let scripts: QueueScripts
+    let postgres: PostgresTarget
+    /// Prepared by every connection.
+    let statements: PostgresStatements
+    /// By kind.
+    let resultStatements: [ResultStatements]
 
-    init(_ configuration: GatewayConfiguration, reactors: Int) {
+    /// - Throws: where the PostgreSQL URL is none.
+    init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
         routes = RouteTable()
         listeners = configuration.effectiveListeners
@@ -29,5 +35,9 @@ struct SharedState: Sendable {
         metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners)
         life = LifeState()
         scripts = QueueScripts()
+        postgres = try PostgresTarget(configuration.postgresURL)
+        var prepared = PostgresStatements()
+        resultStatements = WorkKind.allCases.map { ResultStatements($0, in: &prepared) }
+        statements = prepared
     }
 }

@@ -47,10 +47,8 @@ final class OpsHandlers: @unchecked Sendable {
     }
 
     private func postgresState() async -> Dependency {
-        let start = Instant.read()
         do {
-            _ = try await postgres.query("SELECT 1")
-            return Dependency(latency: Instant.read() - start)
+            return Dependency(latency: try await postgres.ping())
         } catch {
             return Dependency()
         }

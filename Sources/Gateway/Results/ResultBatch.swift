@@ -220,7 +220,7 @@ final class ResultBatch: TurnParticipant {
 // MARK: - PostgreSQL's answers
 
 extension ResultBatch: PostgresFlightOwner {
-    func completed(_ rows: borrowing PostgresRows, tag: UInt64) {
+    func completed(_ rows: PostgresRows, tag: UInt64) {
         let flight = flights[Int(tag)]
         guard let group = flight.groups.last else { preconditionFailure("an answer to no statement") }
         for index in 0..<rows.count {
@@ -234,11 +234,11 @@ extension ResultBatch: PostgresFlightOwner {
 
     func failed(_ failure: PostgresFailure, tag: UInt64) {
         let flight = flights[Int(tag)]
-        if failure.isTransactionLost, flight.deadlockRetries < Self.deadlockRetriesMax {
+        if failure.sqlClass == "40", flight.deadlockRetries < Self.deadlockRetriesMax {
             flight.deadlockRetries += 1
             return write(flight)
         }
-        guard failure.isFaultOfData else {
+        guard failure.isDataFault else {
             return giveUp(flight, .unavailable("PostgreSQL could not store the results: \(failure)"))
         }
         if let guilty = flight.split() { blame(guilty, of: flight, failure) }

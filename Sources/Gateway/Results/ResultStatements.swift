@@ -6,20 +6,13 @@
 import Reactor
 
 struct ResultStatements: Sendable {
-    private let many: PostgresStatementID
-    private let one: PostgresStatementID
+    private let many: StatementID
+    private let one: StatementID
 
-    /// What every connection prepares; positions in this list are the statements' ids.
-    static let prepared: [PostgresStatement] = WorkKind.allCases.flatMap { kind in
-        [
-            PostgresStatement(name: "\(kind.name)_many", sql: sql(kind, source: many)),
-            PostgresStatement(name: "\(kind.name)_one", sql: sql(kind, source: one)),
-        ]
-    }
-
-    init(_ kind: WorkKind) {
-        many = PostgresStatementID(2 * Int(kind.rawValue))
-        one = PostgresStatementID(2 * Int(kind.rawValue) + 1)
+    /// Adds the kind's statements to those that every connection prepares.
+    init(_ kind: WorkKind, in statements: inout PostgresStatements) {
+        many = statements.add("\(kind.name)_results_many", Self.sql(kind, source: Self.many))
+        one = statements.add("\(kind.name)_results_one", Self.sql(kind, source: Self.one))
     }
 
     private static let many = """
@@ -56,7 +49,7 @@ struct ResultStatements: Sendable {
     /// - Returns: the statement to run with them: a row alone takes the plain one, which costs the server less.
     func encode(
         _ chunk: borrowing ResultChunk, _ group: Range<Int>, into parameters: inout PostgresParameters
-    ) -> PostgresStatementID {
+    ) -> StatementID {
         parameters.clear()
         if group.count == 1 {
             encodeOne(chunk, chunk.rows[Int(chunk.order[group.lowerBound])], into: &parameters)
@@ -74,7 +67,7 @@ struct ResultStatements: Sendable {
         parameters.text(bytes.slice(row.platform))
         parameters.text(bytes.slice(row.state))
         parameters.text(bytes.slice(row.county))
-        parameters.timestamp(microseconds: row.scrapedAtUs)
+        parameters.timestamptz(row.scrapedAtUs)
         parameters.int4(row.parseDurationMs)
         if let attempt = row.attempt { parameters.int4(attempt) } else { parameters.null() }
         parameters.text(bytes.slice(row.taskID))
@@ -91,17 +84,17 @@ struct ResultStatements: Sendable {
         encodeTexts(chunk, group, into: &parameters) { $0.state }
         encodeTexts(chunk, group, into: &parameters) { $0.county }
         parameters.beginArray(of: .timestamptz)
-        for position in group { parameters.element(timestampMicroseconds: chunk.row(at: position).scrapedAtUs) }
+        for position in group { parameters.elementTimestamptz(chunk.row(at: position).scrapedAtUs) }
         parameters.endArray()
         parameters.beginArray(of: .int4)
-        for position in group { parameters.element(int4: chunk.row(at: position).parseDurationMs) }
+        for position in group { parameters.element(chunk.row(at: position).parseDurationMs) }
         parameters.endArray()
         parameters.beginArray(of: .int4)
         for position in group {
             if let attempt = chunk.row(at: position).attempt {
-                parameters.element(int4: attempt)
+                parameters.element(attempt)
             } else {
-                parameters.nullElement()
+                parameters.elementNull()
             }
         }
         parameters.endArray()
@@ -114,7 +107,7 @@ struct ResultStatements: Sendable {
         encodeTexts(chunk, group, into: &parameters) { $0.worker }
         encodeTexts(chunk, group, into: &parameters) { $0.rawHTMLHash }
         parameters.beginArray(of: .jsonb)
-        for position in group { parameters.element(jsonb: chunk.bytes.bytes.slice(chunk.row(at: position).data)) }
+        for position in group { parameters.elementJSON(chunk.bytes.bytes.slice(chunk.row(at: position).data)) }
         parameters.endArray()
     }
 
@@ -125,9 +118,9 @@ struct ResultStatements: Sendable {
         parameters.beginArray(of: .text)
         for position in group {
             if let range = field(chunk.row(at: position)) {
-                parameters.element(text: chunk.bytes.bytes.slice(range))
+                parameters.element(chunk.bytes.bytes.slice(range))
             } else {
-                parameters.nullElement()
+                parameters.elementNull()
             }
         }
         parameters.endArray()

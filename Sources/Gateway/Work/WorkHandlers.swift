@@ -40,7 +40,7 @@ final class WorkHandlers: @unchecked Sendable {
             resultBatches.append(
                 ResultBatch(
                     kind: kind, reactor: reactor, postgres: postgres, redis: redis, scripts: scripts,
-                    statements: ResultStatements(kind), answering: self))
+                    statements: shared.resultStatements[Int(kind.rawValue)], answering: self))
         }
     }
 
