@@ -22,6 +22,10 @@
 /// | `polls`                        | hash   | worker → its last `poll_id` and what it got (MessagePack) |
 /// | `commands:WORKER`, `commanded` | list, set | commands waiting; workers that have some |
 /// | `reaper`                       | string | the token of the gateway that reaps, with expiry |
+/// | `proxies`                      | zset   | `HOST:PORT` by allocations × 2^40 + turn: the least used first |
+/// | `proxy-of`, `proxy-check`      | hash, zset | `WORKER PLATFORM` → `HOST:PORT EXPIRES_MS`; by when to look at it |
+/// | `proxy-bans:PLATFORM`          | zset   | `HOST:PORT` by the end of its ban or cool-down, ms |
+/// | `proxy-banned`, `proxy-turns`  | zset, string | platform by the end of its last ban; last turn given |
 /// | `wake`                         | channel | published when tasks became ready; the payload is about how many |
 ///
 /// A level is priority × 2, minus 1 for tasks that were out before. `PT` is a digit of priority and one of tier. A queued

@@ -28,6 +28,8 @@ enum QueueLimits {
     static let platformsPerPullMax = 64
     static let pageItemsMax = 1_000
     static let reapMovesMax = 1_000
+    /// * Proxies in a pool.
+    static let proxiesMax = 1_024
     /// * Due tasks that one pull makes ready before it claims.
     static let promotedPerPullMax = 32
     /// * Tasks that one heartbeat gives back.

@@ -46,6 +46,15 @@ enum QueueScript: String, CaseIterable, Sendable {
     /// `now, alive_ms, offset, limit` → `[now_ms, queued, leased, delayed, dead, workers, alive, next_offset, oldest_ms,
     /// (platform, priority, depth)…]`.
     case stats
+    /// `now, HOST:PORT…` → the size of the pool. The proxy scripts live beside the queue (a worker's leases and proxies
+    /// end together), in partition 0 of its kind.
+    case proxyPool = "proxy_pool"
+    /// `now, worker, platform, ttl_ms, lease_ms, pool|kept|HOST:PORT` → `[HOST:PORT, expires_ms]`.
+    case proxyTake = "proxy_take"
+    /// `now, worker, platform, port, ban_ms` → `[HOST:PORT, until_ms]`.
+    case proxyDrop = "proxy_drop"
+    /// `now, limit, lease_ms` → `[more, released, pool, allocations, (platform, banned)…]`.
+    case proxyReap = "proxy_reap"
 
     /// What is loaded: the parts it builds on, then the script.
     var source: String {
@@ -61,6 +70,7 @@ enum QueueScript: String, CaseIterable, Sendable {
         case .reap: [.clock, .ready, .sequence, .promote, .giveBack]
         case .bury: [.clock, .ready, .sequence, .giveBack]
         case .deadMove, .stats: [.clock, .ready]
+        case .proxyPool, .proxyTake, .proxyDrop, .proxyReap: [.clock, .proxy]
         case .complete, .heartbeats, .reaperLock, .deadList, .command, .commandAll, .takeCommands, .workers: [.clock]
         }
     }
@@ -85,6 +95,10 @@ enum QueueScript: String, CaseIterable, Sendable {
         case .takeCommands: PackageResources.take_commands_lua
         case .workers: PackageResources.workers_lua
         case .stats: PackageResources.stats_lua
+        case .proxyPool: PackageResources.proxy_pool_lua
+        case .proxyTake: PackageResources.proxy_take_lua
+        case .proxyDrop: PackageResources.proxy_drop_lua
+        case .proxyReap: PackageResources.proxy_reap_lua
         }
     }
 }
@@ -98,6 +112,7 @@ enum QueueScriptPart: CaseIterable, Sendable {
     case promote
     case giveBack
     case withdraw
+    case proxy
 
     var bytes: [UInt8] {
         switch self {
@@ -108,6 +123,7 @@ enum QueueScriptPart: CaseIterable, Sendable {
         case .promote: PackageResources.part_promote_lua
         case .giveBack: PackageResources.part_return_lua
         case .withdraw: PackageResources.part_withdraw_lua
+        case .proxy: PackageResources.part_proxy_lua
         }
     }
 }

@@ -127,6 +127,7 @@ import Testing
         _ = try queue.pull("w", platforms: ["beacon"])
         try queue.fail("w", "late")
         try queue.fail("w", "dead", retry: false)
+        _ = try queue.run(.proxyTake, ["w", "beacon", "1", "1", "h:2"])
         queue.advance(seconds: 100)
         let before = try keyspace(of: queue.redis, keys: queue.keys)
         try queue.redis("CONFIG", "SET", "maxmemory", "1")
@@ -143,7 +144,10 @@ import Testing
             case .deadMove: ["requeue", "10", ""]
             case .command: ["w", "pause"]
             case .commandAll: ["300000", "pause", "", "10"]
-            case .finish, .complete, .cancel, .deadList, .takeCommands, .workers, .stats: []
+            case .proxyPool: ["h:1"]
+            case .proxyTake: ["w", "beacon", "1", "1", "h:1"]
+            case .proxyDrop: ["w", "beacon", "", "1"]
+            case .proxyReap, .finish, .complete, .cancel, .deadList, .takeCommands, .workers, .stats: []
             }
         guard !arguments.isEmpty else { return }
         #expect(throws: PrivateRedis.Failure.self) { try queue.run(script, arguments) }
