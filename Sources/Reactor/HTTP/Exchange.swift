@@ -19,6 +19,24 @@ struct Exchange: ~Copyable {
     /// Characters of the request line that logs keep.
     static let loggedTargetBytesMax = 160
 
+    enum State {
+        case open
+        /// `beginResponse` has been called, `endResponse` has not.
+        case streaming
+        case answered
+    }
+
+    /// How a streamed answer's end is shown.
+    enum AnswerFraming {
+        /// So many bytes are still to come.
+        case length(remaining: Int)
+        case chunked
+        /// By closing: the client speaks HTTP/1.0.
+        case close
+        /// The answer has no body whatever is written: HEAD, 204, 304.
+        case none
+    }
+
     let connection: SlotID
     let started: Instant
     let requestID: RequestID
@@ -26,17 +44,26 @@ struct Exchange: ~Copyable {
     let isHTTP10: Bool
     /// Whether the connection closes after this answer.
     var closes: Bool
-    var isAnswered = false
+    var state = State.open
     /// The next exchange of the connection, in order of arrival.
     var next: UInt32 = .max
-    /// An answer that waits for those before it.
-    var response = ByteBuffer()
+    /// An answer, or what there is of it, that waits for those before it.
+    var held = ByteBuffer()
     var note = RequestNote()
-    var target = InlineArray<160, UInt8>(repeating: 0)
-    var targetCount: UInt8 = 0
+
+    // Of a streamed answer.
+    var answerFraming = AnswerFraming.none
+    var answerStatus: UInt16 = 0
+    var answerBytes = 0
+    /// The writer was told to stop, and waits for `RequestHandler.hasRoom`.
+    var awaitsRoom = false
+
+    let targetCount: UInt8
+    let target: InlineArray<160, UInt8>
 
     init(
-        connection: SlotID, started: Instant, requestID: RequestID, method: HTTPMethod, isHTTP10: Bool, closes: Bool
+        connection: SlotID, started: Instant, requestID: RequestID, method: HTTPMethod, isHTTP10: Bool, closes: Bool,
+        target bytes: RawSpan
     ) {
         self.connection = connection
         self.started = started
@@ -44,11 +71,9 @@ struct Exchange: ~Copyable {
         self.method = method
         self.isHTTP10 = isHTTP10
         self.closes = closes
-    }
-
-    mutating func remember(target bytes: RawSpan) {
-        targetCount = UInt8(min(bytes.byteCount, Self.loggedTargetBytesMax))
-        for index in 0..<Int(targetCount) { target[index] = bytes.byte(at: index) }
+        let count = min(bytes.byteCount, Self.loggedTargetBytesMax)
+        targetCount = UInt8(count)
+        target = InlineArray { $0 < count ? bytes.byte(at: $0) : 0 }
     }
 }
 

@@ -1,7 +1,13 @@
 // The state of one server connection. Plain fields in a slab; `HTTPServer` holds the logic.
 //
-//   idle ─ first byte ─► head ─ complete ─► body ─ complete ─► (exchange) ─► idle …
-//     any ─ error or closing answer ─► lingering ─ peer closes or time is up ─► gone
+//   head ─ complete ─► (body whole: exchange) ─► head …
+//     └─ body to come ─► body ─ complete ─► (exchange) ─► head …
+//   any ─ closing answer sent ─► lingering ─ peer closes or time is up ─► gone
+
+extension Instant {
+    /// Later than any deadline: a clock that does not run.
+    static var never: Instant { Instant(nanoseconds: .max) }
+}
 
 struct HTTPConnection: ~Copyable {
     enum Phase {
@@ -9,7 +15,7 @@ struct HTTPConnection: ~Copyable {
         case head
         /// Inside a body that is collected, streamed or dropped.
         case body
-        /// The last answer is queued; what still comes is dropped.
+        /// The last answer is sent; what still comes is dropped.
         case lingering
     }
 
@@ -21,6 +27,7 @@ struct HTTPConnection: ~Copyable {
     enum BodySink {
         case buffer
         case stream(RequestBody)
+        /// Nobody wants it: refused, or answered before its end.
         case discard
     }
 
@@ -32,7 +39,7 @@ struct HTTPConnection: ~Copyable {
     var input = ByteBuffer()
     var headProgress = HeadProgress()
 
-    // The request whose body is arriving.
+    // The request whose body is arriving; meaningful in `.body`.
     var progress = BodyProgress.length(remaining: 0)
     var sink = BodySink.discard
     var headCopy = ByteBuffer()
@@ -40,29 +47,41 @@ struct HTTPConnection: ~Copyable {
     var bodyBytes = 0
     var bodyBytesMax = 0
     var bodyExchange = SlotID.none
+    /// `100 Continue` is owed once the answers before it are out.
+    var owesContinue = false
 
     // Answers owed, oldest first.
     var firstExchange = UInt32.max
     var lastExchange = UInt32.max
-    var exchangeCount = 0
-    /// `100 Continue` is owed once the answers before it are out.
-    var owesContinue = false
+    var exchangeCount: UInt32 = 0
+    /// Bytes of answers that wait for those before them.
+    var heldBytes = 0
 
-    var isParsing = false
+    /// In the server's list for the end of the turn.
     var isDirty = false
     /// Parsing stopped at a bound; it resumes at a turn's end.
     var isPaused = false
     var isReceiving = true
+    /// Answer bytes wait for the peer to take them.
+    var isSending = false
     var peerEnded = false
-    /// No further request is read: the last answer queued or owed closes.
-    var closesWhenAnswered = false
+    /// No further request is read: the connection closes when nothing is owed.
+    var readsNoMore = false
+    /// Over a limit of connections: it is only told so.
+    var isRefusal = false
 
     // Times for `HTTPServer+Deadlines`.
     var timer = TimerID.none
-    var timerDeadline = Instant(nanoseconds: .max)
+    var timerDeadline = Instant.never
+    /// The last time that bytes came or an answer was made.
     var lastActivity: Instant
-    /// When the head or body now arriving began; nil between requests.
-    var arrivalStart: Instant?
+    /// The last time that the peer took bytes, while `isSending`.
+    var lastSent = Instant.never
+    /// When the head or body now arriving began; `.never` between requests.
+    var arrivalStart: Instant
+    /// When receiving stopped for our own reasons, while it has.
+    var receivingStopped = Instant.never
+    var lingeringSince = Instant.never
 
     init(stream: consuming Stream, peer: PeerAddress, listener: UInt32, now: Instant) {
         self.stream = stream

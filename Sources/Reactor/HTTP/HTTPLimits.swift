@@ -18,6 +18,8 @@ public struct HTTPLimits: Sendable {
     public var idleTimeout = Interval.seconds(75)
     /// Requests of one connection that may await their answers before reading stops.
     public var pipelineMax = 1000
+    /// Requests of one reactor that may wait behind others of their connection; the first of each is not counted.
+    public var pipelinedStock = 16_000
     /// Answer bytes that a peer has not taken before reading stops.
     public var unsentBytesMax = 1024 * 1024
     /// A refused body up to this size is read and dropped to keep the connection; a longer one closes it.
@@ -29,7 +31,7 @@ public struct HTTPLimits: Sendable {
     /// Open connections of the process, and of one client address.
     public var connectionsMax = 100_000
     public var connectionsPerAddressMax = 1000
-    /// Connections above `connectionsMax` that are being told 503.
+    /// Connections of one reactor above these that are being told 503; one more is just closed.
     public var refusalsMax = 256
 
     public init() {}

@@ -1,4 +1,4 @@
-// From answers to bytes: writes each answer in its place, flushes at the end of the turn, closes after the last.
+// From answers to bytes: writes each answer in its place; the turn's end sends them.
 // Runs on the reactor's thread. An answer out of turn waits in its exchange; the others go straight to the stream.
 
 /// The type of an answer's body.
@@ -25,31 +25,17 @@ public enum ContentType: Sendable {
 extension HTTPServer {
     /// Answers an exchange; one that is answered or abandoned already is left alone.
     /// - Parameters:
-    ///   - headers: appends whole header lines, each with its CRLF.
+    ///   - headers: appends whole header lines, each with its CRLF, and does nothing else.
     ///   - body: appends the body; for HEAD only its length is sent.
     public func respond(
         _ exchange: SlotID, status: Int, type: ContentType = .json,
         headers: (inout ByteBuffer) -> Void = { _ in }, body: (inout ByteBuffer) -> Void
     ) {
-        guard exchanges.isLive(exchange), !exchanges.at(exchange.index).pointee.isAnswered else { return }
+        guard mayAnswer(exchange, in: .open) else { return }
         var written = reactor.buffers.take()
         body(&written)
-        let slot = exchanges.at(exchange.index)
-        let index = slot.pointee.connection.index
-        slot.pointee.isAnswered = true
-        if isDraining { closeIfLast(exchange, index) }
-        let connection = connections.at(index)
-        let isFirst = connection.pointee.firstExchange == exchange.index
-        if isFirst {
-            connection.pointee.stream.write { writeAnswer(status, type, slot, headers, written, to: &$0) }
-        } else {
-            slot.pointee.response = reactor.buffers.take()
-            writeAnswer(status, type, slot, headers, written, to: &slot.pointee.response)
-        }
-        report(status, slot, connection, bodyBytes: written.count)
+        finish(exchange, status, type, headers, written)
         reactor.buffers.give(written)
-        if isFirst { advance(index) }
-        markDirty(index)
     }
 
     /// Answers with an error.
@@ -72,8 +58,8 @@ extension HTTPServer {
 
     /// Whether the client of an exchange is still there to take an answer.
     public func isPeerThere(_ exchange: SlotID) -> Bool {
-        guard exchanges.isLive(exchange) else { return false }
-        let connection = connections.at(exchanges.at(exchange.index).pointee.connection.index)
+        guard let index = openConnection(of: exchange) else { return false }
+        let connection = connections.at(index)
         return !connection.pointee.peerEnded && reactor.poller.peerIsThere(connection.pointee.stream.id)
     }
 
@@ -82,9 +68,61 @@ extension HTTPServer {
         exchanges.isLive(exchange) ? exchanges.at(exchange.index).pointee.requestID : ids.next()
     }
 
-    private func writeAnswer(
-        _ status: Int, _ type: ContentType, _ slot: UnsafeMutablePointer<Exchange>,
-        _ headers: (inout ByteBuffer) -> Void, _ body: borrowing ByteBuffer, to buffer: inout ByteBuffer
+    /// The connection that an exchange belongs to, unless either is gone. While a connection closes, its exchanges
+    /// outlive it for as long as the handler is told.
+    func openConnection(of exchange: SlotID) -> UInt32? {
+        guard exchanges.isLive(exchange) else { return nil }
+        let connection = exchanges.at(exchange.index).pointee.connection
+        return connections.isLive(connection) ? connection.index : nil
+    }
+
+    func mayAnswer(_ exchange: SlotID, in state: Exchange.State) -> Bool {
+        openConnection(of: exchange) != nil && exchanges.at(exchange.index).pointee.state == state
+    }
+
+    private func finish(
+        _ exchange: SlotID, _ status: Int, _ type: ContentType, _ headers: (inout ByteBuffer) -> Void,
+        _ body: borrowing ByteBuffer
+    ) {
+        let slot = exchanges.at(exchange.index)
+        let index = slot.pointee.connection.index
+        let connection = connections.at(index)
+        let hasBody = prepareAnswer(exchange, status)
+        let length = status == 204 || status == 304 ? nil : body.count
+        if connection.pointee.firstExchange == exchange.index {
+            connection.pointee.stream.write { buffer in
+                writeHead(status, type, slot, length, headers, to: &buffer)
+                if hasBody { buffer.append(body.bytes) }
+            }
+        } else {
+            var buffer = reactor.buffers.take()
+            writeHead(status, type, slot, length, headers, to: &buffer)
+            if hasBody { buffer.append(body.bytes) }
+            hold(buffer, exchange)
+        }
+        report(exchange, status: status, bodyBytes: hasBody ? body.count : 0)
+        advance(index)
+    }
+
+    /// Settles what an answer means for its connection, before its head is written.
+    /// - Returns: whether the answer has a body.
+    func prepareAnswer(_ exchange: SlotID, _ status: Int) -> Bool {
+        let slot = exchanges.at(exchange.index)
+        let index = slot.pointee.connection.index
+        abandonBody(of: exchange, index)
+        let connection = connections.at(index)
+        connection.pointee.lastActivity = reactor.now
+        if connection.pointee.readsNoMore, connection.pointee.lastExchange == exchange.index {
+            slot.pointee.closes = true
+        }
+        slot.pointee.answerStatus = UInt16(truncatingIfNeeded: status)
+        return slot.pointee.method != .head && status != 204 && status != 304
+    }
+
+    /// - Parameter length: nil for an answer whose end is shown in another way.
+    func writeHead(
+        _ status: Int, _ type: ContentType, _ slot: UnsafeMutablePointer<Exchange>, _ length: Int?,
+        _ headers: (inout ByteBuffer) -> Void, to buffer: inout ByteBuffer
     ) {
         ResponseHead.start(HTTPStatus(status), into: &buffer)
         buffer.append(type.line)
@@ -96,135 +134,76 @@ extension HTTPServer {
             keepAlive: !slot.pointee.closes, version: slot.pointee.isHTTP10 ? .http10 : .http11, into: &buffer)
         handler.appendHeaders(slot.pointee.note, to: &buffer)
         headers(&buffer)
-        if status != 204, status != 304 {
+        if let length {
             buffer.append("Content-Length: ")
-            buffer.append(decimal: body.count)
+            buffer.append(decimal: length)
             buffer.append("\r\n")
         }
         buffer.append("\r\n")
-        if slot.pointee.method != .head, status != 204, status != 304 { buffer.append(body.bytes) }
     }
 
-    private func report(
-        _ status: Int, _ slot: UnsafeMutablePointer<Exchange>, _ connection: UnsafeMutablePointer<HTTPConnection>,
-        bodyBytes: Int
-    ) {
+    /// Keeps an answer that must wait for its turn, in no more memory than it needs.
+    private func hold(_ buffer: consuming ByteBuffer, _ exchange: SlotID) {
+        let slot = exchanges.at(exchange.index)
+        connections.at(slot.pointee.connection.index).pointee.heldBytes += buffer.count
+        if buffer.count > BufferPool.freshBytes / 2 {
+            slot.pointee.held = buffer
+        } else {
+            slot.pointee.held = ByteBuffer(capacity: buffer.count)
+            slot.pointee.held.append(buffer.bytes)
+            reactor.buffers.give(buffer)
+        }
+    }
+
+    /// Tells the handler that an answer is complete.
+    func report(_ exchange: SlotID, status: Int, bodyBytes: Int) {
+        let slot = exchanges.at(exchange.index)
+        slot.pointee.state = .answered
         handler.answered(
             AnsweredExchange(
                 note: slot.pointee.note, method: slot.pointee.method, status: status,
                 duration: reactor.now - slot.pointee.started, bodyBytes: bodyBytes,
-                peer: connection.pointee.peer, requestID: slot.pointee.requestID, targetBytes: slot.pointee.target,
-                targetCount: slot.pointee.targetCount))
+                peer: connections.at(slot.pointee.connection.index).pointee.peer, requestID: slot.pointee.requestID,
+                targetBytes: slot.pointee.target, targetCount: slot.pointee.targetCount))
     }
 
     /// Removes answered exchanges from the front, moving answers that waited for their turn to the stream.
-    private func advance(_ index: UInt32) {
+    func advance(_ index: UInt32) {
         let connection = connections.at(index)
         while connection.pointee.firstExchange != .max {
             let first = connection.pointee.firstExchange
-            guard exchanges.at(first).pointee.isAnswered else { break }
-            let answered = exchanges.remove(first)
-            connection.pointee.firstExchange = answered.next
-            if answered.next == .max { connection.pointee.lastExchange = .max }
+            releaseHeld(first, index)
+            guard exchanges.at(first).pointee.state == .answered else { break }
+            connection.pointee.firstExchange = exchanges.at(first).pointee.next
+            if connection.pointee.firstExchange == .max { connection.pointee.lastExchange = .max }
             connection.pointee.exchangeCount -= 1
-            if answered.response.capacity > 0 {
-                connection.pointee.stream.write { $0.append(answered.response.bytes) }
-                HTTPServer.giveBack(answered, to: reactor.buffers)
-            }
+            let closes = exchanges.at(first).pointee.closes
+            exchanges.remove(first)
+            if closes { dropFollowers(index) }
         }
         payContinue(index)
-    }
-
-    /// Sends an owed `100 Continue` once nothing goes before it.
-    func payContinue(_ index: UInt32) {
-        let connection = connections.at(index)
-        guard connection.pointee.owesContinue, connection.pointee.exchangeCount == 1 else { return }
-        connection.pointee.owesContinue = false
-        connection.pointee.stream.write { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         markDirty(index)
     }
 
-    private func closeIfLast(_ exchange: SlotID, _ index: UInt32) {
-        guard connections.at(index).pointee.lastExchange == exchange.index else { return }
-        exchanges.at(exchange.index).pointee.closes = true
-        connections.at(index).pointee.closesWhenAnswered = true
-    }
-
-    /// Answers an error that leaves the connection unreadable, in its place after the answers owed.
-    func refuseConnection(_ problem: Problem, _ index: UInt32) {
+    /// Nothing may follow a closing answer: an answer that turned out to be one leaves those behind it unanswered.
+    private func dropFollowers(_ index: UInt32) {
         let connection = connections.at(index)
-        connection.pointee.closesWhenAnswered = true
-        connection.pointee.arrivalStart = nil
-        let slot = exchanges.insert(
-            Exchange(
-                connection: connections.id(at: index), started: reactor.now, requestID: ids.next(), method: .get,
-                isHTTP10: false, closes: true))
-        guard let slot else { return close(index) }
-        if connection.pointee.lastExchange == .max {
-            connection.pointee.firstExchange = slot.index
-        } else {
-            exchanges.at(connection.pointee.lastExchange).pointee.next = slot.index
-        }
-        connection.pointee.lastExchange = slot.index
-        connection.pointee.exchangeCount += 1
-        respond(slot, problem)
-    }
-}
-
-// MARK: - Sending
-
-extension HTTPServer: TurnParticipant {
-    /// Sends what this turn's answers wrote, resumes connections that are below their bounds again.
-    public func turnEnded() {
-        while !dirty.isEmpty {
-            swap(&dirty, &dirtyNow)
-            for id in dirtyNow where connections.isLive(id) {
-                connections.at(id.index).pointee.isDirty = false
-                flush(id.index)
-            }
-            dirtyNow.removeAll(keepingCapacity: true)
-        }
+        let first = connection.pointee.firstExchange
+        connection.pointee.firstExchange = .max
+        connection.pointee.lastExchange = .max
+        connection.pointee.exchangeCount = 0
+        connection.pointee.heldBytes = 0
+        if first == .max { return }
+        if connection.pointee.phase == .body { leaveBody(.connectionClosed, index) }
+        abandon(from: first)
     }
 
-    private func flush(_ index: UInt32) {
-        settle(connections.at(index).pointee.stream.flush(), index)
-    }
-
-    public func sent(_ count: Int, tag: UInt32) {
-        connections.at(tag).pointee.lastActivity = reactor.now
-        settle(connections.at(tag).pointee.stream.sent(count), tag)
-    }
-
-    /// Goes on after a flush: closes when all is said, resumes when there is room.
-    private func settle(_ outcome: Stream.FlushOutcome, _ index: UInt32) {
-        let connection = connections.at(index)
-        switch outcome {
-        case .failed: return close(index)
-        case .waiting: return rearm(index)
-        case .done: break
-        }
-        if connection.pointee.closesWhenAnswered, connection.pointee.exchangeCount == 0,
-            connection.pointee.phase != .lingering
-        {
-            return linger(index)
-        }
-        if connection.pointee.isPaused, mayContinue(index) {
-            parseInput(index)
-            guard connections.isLive(connections.id(at: index)) else { return }
-            updateReceiving(index)
-        }
-    }
-
-    /// The last answer is out: waits for the peer to close, so that unread bytes of its do not reset the connection
-    /// before it has read the answer.
-    private func linger(_ index: UInt32) {
-        let connection = connections.at(index)
-        if connection.pointee.peerEnded { return close(index) }
-        connection.pointee.stream.endSending()
-        connection.pointee.phase = .lingering
-        connection.pointee.lastActivity = reactor.now
-        connection.pointee.isReceiving = true
-        connection.pointee.stream.setReceiving(true)
-        rearm(index)
+    /// Moves what an exchange now at the front has written to the stream.
+    private func releaseHeld(_ first: UInt32, _ index: UInt32) {
+        guard exchanges.at(first).pointee.held.capacity > 0 else { return }
+        let held = exchange(&exchanges.at(first).pointee.held, for: ByteBuffer())
+        connections.at(index).pointee.heldBytes -= held.count
+        connections.at(index).pointee.stream.write { $0.append(held.bytes) }
+        reactor.buffers.give(held)
     }
 }

@@ -1,9 +1,8 @@
 // HTTP/1.1 over the streams of one reactor: accepts, reads requests, keeps answers in order, cuts off the slow.
 // Owned by its reactor's thread. Limits: `HTTPLimits`. Source: RFC 9110, RFC 9112.
 //
-// The logic is split by what happens: +Receiving (bytes to requests), +Responding (answers to bytes), +Deadlines.
-
-import CReactor
+// The logic is split by what happens: +Accepting, +Receiving (bytes to requests), +Bodies, +Responding (answers to
+// bytes), +Streaming (answers in pieces), +Sending (bytes to the kernel), +Deadlines.
 
 /// The server of one reactor, for all its listeners.
 ///
@@ -22,13 +21,17 @@ public final class HTTPServer: @unchecked Sendable {
     /// Connections with something to flush or resume at the end of the turn.
     var dirty: [SlotID] = []
     var dirtyNow: [SlotID] = []
-    private var listeners: [SlotID] = []
+    var listeners: [SlotID] = []
     private var drained: (() -> Void)?
     private(set) var isDraining = false
     /// Connections accepted since the start, and refused for want of room.
-    public private(set) var acceptedCount = 0
-    public private(set) var refusedCount = 0
+    public internal(set) var acceptedCount = 0
+    public internal(set) var refusedCount = 0
+    /// Connections that are being told that there is no room.
+    var refusalCount = 0
 
+    /// Creates a server that takes part in its reactor's turns from now on. Make it before the clients whose batches
+    /// its handler fills: then what it reads at a turn's end still departs in that turn.
     /// - Parameters:
     ///   - handler: outlives the server.
     ///   - counter: shared by the process's reactors.
@@ -43,11 +46,15 @@ public final class HTTPServer: @unchecked Sendable {
         headers = .allocate(capacity: 1)
         headers.initialize(to: HeaderTable(capacity: limits.headerCountMax))
         connections = Slab(countMax: limits.connectionsMax + limits.refusalsMax)
-        exchanges = Slab(countMax: limits.connectionsMax + 16 * limits.pipelineMax)
+        // One for each connection whatever the others do, and a shared stock for pipelining.
+        exchanges = Slab(countMax: limits.connectionsMax + limits.pipelinedStock)
+        reactor.join(self)
     }
 
-    /// Open connections of this reactor.
+    /// Open connections of this reactor, those included that are being refused or linger.
     public var connectionCount: Int { connections.count }
+    /// Requests of this reactor that are not answered yet.
+    public var exchangeCount: Int { exchanges.count }
 
     // MARK: start
 
@@ -65,23 +72,24 @@ public final class HTTPServer: @unchecked Sendable {
     public func drain(_ completion: @escaping () -> Void) {
         isDraining = true
         drained = completion
-        for listener in listeners { reactor.poller.remove(listener) }
-        listeners = []
+        closeListeners()
         connections.forEachIndex { index in
             let connection = connections.at(index)
-            connection.pointee.closesWhenAnswered = true
-            if connection.pointee.exchangeCount == 0, connection.pointee.phase == .head {
-                close(index)
-            }
+            let isIdle = connection.pointee.exchangeCount == 0 && connection.pointee.phase == .head
+            if isIdle, connection.pointee.stream.unsentBytes == 0 { close(index) } else { endReading(index) }
         }
         tellIfDrained()
     }
 
     /// Closes every connection at once, whatever it owes.
     public func close() {
+        closeListeners()
+        connections.forEachIndex { close($0) }
+    }
+
+    private func closeListeners() {
         for listener in listeners { reactor.poller.remove(listener) }
         listeners = []
-        connections.forEachIndex { close($0) }
     }
 
     private func tellIfDrained() {
@@ -92,97 +100,49 @@ public final class HTTPServer: @unchecked Sendable {
 
     /// Closes one connection: its buffers go back, its open exchanges become orphans that nobody can answer.
     func close(_ index: UInt32) {
-        let peer = connections.at(index).pointee.peer
+        reactor.buffers.give(exchange(&connections.at(index).pointee.input, for: ByteBuffer()))
         reactor.cancel(connections.at(index).pointee.timer)
-        if case .stream(let body) = connections.at(index).pointee.sink { body.fail(.connectionClosed) }
-        var next = connections.at(index).pointee.firstExchange
-        var connection = connections.remove(index)
-        reactor.buffers.give(exchange(&connection.input, for: ByteBuffer()))
-        reactor.buffers.give(exchange(&connection.body, for: ByteBuffer()))
-        reactor.buffers.give(exchange(&connection.headCopy, for: ByteBuffer()))
+        leaveBody(.connectionClosed, index)
+        let connection = connections.remove(index)
+        if connection.isRefusal { refusalCount -= 1 } else { counter.left(connection.peer) }
+        let first = connection.firstExchange
         HTTPServer.closeStream(connection)
-        counter.left(peer)
-        while next != .max {
-            let id = exchanges.id(at: next)
-            let note = exchanges.at(next).pointee.note
-            let wasAnswered = exchanges.at(next).pointee.isAnswered
-            next = exchanges.at(next).pointee.next
-            HTTPServer.giveBack(exchanges.remove(id.index), to: reactor.buffers)
-            if !wasAnswered { handler.abandoned(id, note: note) }
-        }
+        abandon(from: first)
         tellIfDrained()
     }
 
     private static func closeStream(_ connection: consuming HTTPConnection) { connection.stream.close() }
 
-    static func giveBack(_ exchange: consuming Exchange, to buffers: BufferPool) { buffers.give(exchange.response) }
+    /// Removes exchanges that will not be sent any more: those of a closed connection, or behind a closing answer.
+    func abandon(from first: UInt32) {
+        var next = first
+        while next != .max {
+            let id = exchanges.id(at: next)
+            let exchange = exchanges.remove(next)
+            next = exchange.next
+            let wasAnswered = exchange.state == .answered
+            let note = exchange.note
+            HTTPServer.giveBack(exchange, to: reactor.buffers)
+            if !wasAnswered { handler.abandoned(id, note: note) }
+        }
+    }
 
+    private static func giveBack(_ exchange: consuming Exchange, to buffers: BufferPool) { buffers.give(exchange.held) }
+
+    /// Takes no further request from a connection; it closes when it owes nothing.
+    func endReading(_ index: UInt32) {
+        let connection = connections.at(index)
+        connection.pointee.readsNoMore = true
+        if connection.pointee.phase == .head { connection.pointee.arrivalStart = .never }
+        markDirty(index)
+    }
+
+    /// Has the end of this turn look at a connection: something to send, to resume, or to close.
     func markDirty(_ index: UInt32) {
         let connection = connections.at(index)
         if connection.pointee.isDirty { return }
         connection.pointee.isDirty = true
         dirty.append(connections.id(at: index))
-    }
-}
-
-// MARK: - Accepting
-
-extension HTTPServer: ListenerOwner, TimerOwner {
-    /// How long a listener rests when the process is out of descriptors.
-    static let acceptRest = Interval.milliseconds(100)
-
-    public func accepted(_ descriptor: consuming Descriptor, peer: PeerAddress, tag: UInt32) {
-        let admitted = counter.admit(peer)
-        if !admitted {
-            refusedCount += 1
-            return refuse(descriptor)
-        }
-        acceptedCount += 1
-        guard adopt(descriptor, peer: peer, tag: tag) else { return counter.left(peer) }
-    }
-
-    private func adopt(_ descriptor: consuming Descriptor, peer: PeerAddress, tag: UInt32) -> Bool {
-        // The stream's tag must be the connection's slot, and the connection needs the stream: the slot comes first.
-        let placeholder = HTTPConnection(
-            stream: Stream(id: .none, reactor: reactor), peer: peer, listener: tag, now: reactor.now)
-        guard let slot = connections.insert(placeholder) else { return false }
-        guard let id = reactor.poller.addStream(descriptor, connecting: false, owner: self, tag: slot.index) else {
-            connections.remove(slot.index)
-            return false
-        }
-        connections.at(slot.index).pointee.stream = Stream(id: id, reactor: reactor)
-        rearm(slot.index)
-        return true
-    }
-
-    /// Tells a client that there is no room. One send into an empty socket buffer; if even that fails, it just closes.
-    private func refuse(_ descriptor: consuming Descriptor) {
-        let problem = Problem.unavailable("too many connections", retryAfterSeconds: 1)
-        var answer = ByteBuffer(capacity: 512)
-        var body = ByteBuffer(capacity: 256)
-        problem.write(to: &body, requestID: ids.next())
-        answer.append("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n")
-        answer.append("Connection: close\r\nContent-Length: ")
-        answer.append(decimal: body.count)
-        answer.append("\r\n\r\n")
-        answer.append(body.bytes)
-        let number = descriptor.number
-        answer.bytes.withUnsafeBytes { _ = cr_send(number, $0.baseAddress, $0.count) }
-        cr_end_sending(number)
-    }
-
-    public func acceptFailed(_ error: SystemError, tag: UInt32) {
-        for listener in listeners { reactor.poller.setReceiving(listener, false) }
-        _ = reactor.schedule(at: reactor.now + Self.acceptRest, self, tag: Self.acceptRestTag)
-    }
-
-    static let acceptRestTag = UInt64.max
-
-    public func timerFired(tag: UInt64) {
-        if tag == Self.acceptRestTag {
-            for listener in listeners { reactor.poller.setReceiving(listener, true) }
-        } else {
-            deadlineReached(SlotID(word: tag))
-        }
+        reactor.turnAgain()
     }
 }

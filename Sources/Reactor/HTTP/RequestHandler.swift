@@ -10,15 +10,22 @@ public enum BodyPlan {
     case refuse(Problem)
 }
 
+/// Each exchange that `begin` saw ends in exactly one `answered` or `abandoned`.
 public protocol RequestHandler: AnyObject {
     /// A head is complete: routes it, checks credentials and limits, before any body byte is read.
+    /// It does not answer; refusing is done by the plan.
     func begin(_ request: borrowing Request, note: inout RequestNote) -> BodyPlan
     /// A buffered request is complete. It is answered now or later, through `HTTPServer.respond`.
     func handle(_ request: borrowing Request, note: RequestNote)
-    /// An answer has been queued.
+    /// An answer has been queued, a streamed one up to its end.
     func answered(_ exchange: borrowing AnsweredExchange)
-    /// Appends header lines that every answer of this request carries: rate limits.
-    func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer)
-    /// The client of an exchange not yet answered has gone; answering it does nothing any more.
+    /// The connection of an exchange not yet answered is gone; answering it does nothing any more.
+    /// A client that only ends its sending half is still there: it may be waiting for its answer.
     func abandoned(_ exchange: SlotID, note: RequestNote)
+    /// The client has taken what was written of a streamed answer, whose writer had to stop (`writeBody`).
+    func hasRoom(_ exchange: SlotID, note: RequestNote)
+}
+
+extension RequestHandler {
+    public func hasRoom(_ exchange: SlotID, note: RequestNote) {}
 }

@@ -27,6 +27,7 @@ final class EpollPoller: Poller {
     private let epoll: Int32
     private var entries: Slab<Entry>
     private let events: UnsafeMutablePointer<cr_epoll_event>
+    private var eventCount = 0
     private let scratch: UnsafeMutableRawBufferPointer
 
     var name: String { "epoll" }
@@ -135,10 +136,15 @@ final class EpollPoller: Poller {
 
     // MARK: Events
 
-    func poll(timeout: Interval?) -> Int {
+    func wait(timeout: Interval?) -> Int {
         let count = cr_epoll_wait(epoll, events, Int32(Self.eventsMax), timeout?.nanoseconds ?? -1)
         precondition(count >= 0, "epoll_wait failed: error \(-count)")
-        for i in 0..<Int(count) {
+        eventCount = Int(count)
+        return eventCount
+    }
+
+    func deliver() {
+        for i in 0..<eventCount {
             let id = SlotID(word: cr_epoll_token(events + i))
             // An event for a descriptor closed earlier in this turn.
             guard entries.isLive(id) else { continue }
@@ -149,7 +155,7 @@ final class EpollPoller: Poller {
             case .watch(let owner): owner.ready(Readiness(rawValue: ready), tag: entries.at(id.index).pointee.tag)
             }
         }
-        return Int(count)
+        eventCount = 0
     }
 
     private func listenerReady(_ id: SlotID, _ owner: any ListenerOwner) {

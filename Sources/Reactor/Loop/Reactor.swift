@@ -45,6 +45,8 @@ public final class Reactor: @unchecked Sendable {
     private var timers: TimerWheel<(owner: any TimerOwner, tag: UInt64)>
     private var participants: [any TurnParticipant] = []
     private var stopping = false
+    private var isEndingTurn = false
+    private var turnsAgain = false
 
     /// Creates a reactor to be run by the calling thread or another.
     /// - Parameter descriptorsMax: descriptors that it can watch at once.
@@ -74,6 +76,12 @@ public final class Reactor: @unchecked Sendable {
     /// Calls `participant.turnEnded()` after every turn from now on, in the order of joining.
     public func join(_ participant: any TurnParticipant) { participants.append(participant) }
 
+    /// Has the next turn begin without waiting, if this one's participants are being told of its end: for one that is
+    /// given work by those after it. Does nothing at other times, when all of them are still to come.
+    public func turnAgain() {
+        if isEndingTurn { turnsAgain = true }
+    }
+
     /// Runs `body` as a task on this reactor's thread.
     @discardableResult
     public func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
@@ -95,7 +103,7 @@ public final class Reactor: @unchecked Sendable {
         var turnStart = Instant.read()
         while !stopping {
             let waitStart = turnStart
-            _ = poller.poll(timeout: timeUntilWork(waitStart))
+            _ = poller.wait(timeout: timeUntilWork(waitStart))
             now = .read()
             wallMicroseconds = cr_wall_us()
             turn()
@@ -110,13 +118,17 @@ public final class Reactor: @unchecked Sendable {
     }
 
     private func turn() {
+        poller.deliver()
         while let due = timers.popDue(now: now) { due.owner.timerFired(tag: due.tag) }
         executor.runJobs()
+        isEndingTurn = true
+        turnsAgain = false
         for participant in participants { participant.turnEnded() }
+        isEndingTurn = false
     }
 
     private func timeUntilWork(_ start: Instant) -> Interval? {
-        if executor.hasJobs { return .zero }
+        if executor.hasJobs || turnsAgain { return .zero }
         guard let next = timers.nextWakeUp() else { return nil }
         return max(.zero, next - start)
     }

@@ -12,6 +12,8 @@ public final class BufferPool {
 
     private let kept: UnsafeMutablePointer<ByteBuffer>
     private(set) var keptCount = 0
+    /// Buffers taken and not given back: a pool in balance has none once its reactor's work is done.
+    private(set) var lentCount = 0
 
     public init() {
         kept = .allocate(capacity: Self.keptMax)
@@ -24,14 +26,17 @@ public final class BufferPool {
 
     /// An empty buffer with at least `freshBytes` of storage.
     public func take() -> ByteBuffer {
+        lentCount += 1
         guard keptCount > 0 else { return ByteBuffer(capacity: Self.freshBytes) }
         keptCount -= 1
         return (kept + keptCount).move()
     }
 
-    /// Takes a buffer back, whatever it holds.
+    /// Takes a buffer back, whatever it holds. One that is smaller than `freshBytes` is not of this pool: it is freed.
     public func give(_ buffer: consuming ByteBuffer) {
-        guard keptCount < Self.keptMax, buffer.capacity > 0, buffer.capacity <= Self.keptBytesMax else { return }
+        guard buffer.capacity >= Self.freshBytes else { return }
+        lentCount -= 1
+        guard keptCount < Self.keptMax, buffer.capacity <= Self.keptBytesMax else { return }
         buffer.clear()
         (kept + keptCount).initialize(to: buffer)
         keptCount += 1
