@@ -73,10 +73,12 @@ public final class HTTPServer: @unchecked Sendable {
         isDraining = true
         drained = completion
         closeListeners()
-        connections.forEachIndex { index in
+        var next = connections.firstLive()
+        while let index = next {
             let connection = connections.at(index)
             let isIdle = connection.pointee.exchangeCount == 0 && connection.pointee.phase == .head
             if isIdle, connection.pointee.stream.unsentBytes == 0 { close(index) } else { endReading(index) }
+            next = connections.firstLive(from: index + 1)
         }
         tellIfDrained()
     }
@@ -84,7 +86,11 @@ public final class HTTPServer: @unchecked Sendable {
     /// Closes every connection at once, whatever it owes.
     public func close() {
         closeListeners()
-        connections.forEachIndex { close($0) }
+        var next = connections.firstLive()
+        while let index = next {
+            close(index)
+            next = connections.firstLive(from: index)
+        }
     }
 
     private func closeListeners() {

@@ -128,7 +128,17 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         return value
     }
 
-    /// Calls `body` with the index of each live value; `body` may remove that value.
+    /// The first live index at or after `index`: to walk over a table that the walker changes.
+    public func firstLive(from index: UInt32 = 0) -> UInt32? {
+        var index = index
+        while index < used {
+            if meta(index).pointee.live { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// Calls `body` with the index of each live value; `body` does not change the slab.
     public func forEachIndex(_ body: (UInt32) -> Void) {
         for index in 0..<used where meta(index).pointee.live { body(index) }
     }
