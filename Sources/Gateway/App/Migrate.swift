@@ -9,7 +9,9 @@ func migrate(_ configuration: GatewayConfiguration) throws {
     let logger = Logger(label: "gateway")
     let applied = try Migrations.apply(to: PostgresTarget(configuration.postgresURL))
     for name in applied { logger.notice("migrated", metadata: ["migration": "\(name)"]) }
-    if applied.isEmpty { logger.notice("the schema is up to date", metadata: ["migrations": "\(Migrations.all.count)"]) }
+    if applied.isEmpty {
+        logger.notice("the schema is up to date", metadata: ["migrations": "\(Migrations.all.count)"])
+    }
 }
 
 enum Migrations {

@@ -38,7 +38,7 @@ extension HTTPServer {
         if case .length(let count) = head.framing {
             connection.pointee.progress = .length(remaining: count)
         } else {
-            connection.pointee.progress = .chunked(ChunkedDecoder())
+            connection.pointee.progress = .chunked(ChunkedDecoder(limits: ChunkLimits(bodyBytesMax: bytesMax)))
         }
         beginArrival(index)
         if head.expectsContinue {
@@ -82,18 +82,18 @@ extension HTTPServer {
     ) throws(HTTPFailure) -> Int {
         var decoder = before
         var offset = 0
-        while offset < bytes.byteCount {
-            let rest = bytes.extracting(offset..<bytes.byteCount)
-            let step = try decoder.decode(rest)
-            if !step.data.isEmpty, !deliver(rest.slice(step.data), index) { return bytes.byteCount }
-            offset += step.consumed
-            if step.isComplete {
+        while true {
+            switch try decoder.next(bytes, from: &offset) {
+            case .data(let range):
+                guard deliver(bytes.slice(range), index) else { return bytes.byteCount }
+            case .more:
+                connections.at(index).pointee.progress = .chunked(decoder)
+                return offset
+            case .end:
                 endBody(index)
                 return offset
             }
         }
-        connections.at(index).pointee.progress = .chunked(decoder)
-        return offset
     }
 
     /// Passes body bytes on; false when they exceed the limit and the request has been refused.
@@ -132,24 +132,25 @@ extension HTTPServer {
         let connection = connections.at(index)
         let head = exchange(&connection.pointee.headCopy, for: ByteBuffer())
         let body = exchange(&connection.pointee.body, for: ByteBuffer())
-        handle(head, body, connection.pointee.bodyExchange, connection.pointee.peer)
+        handle(head, body, index)
         reactor.buffers.give(head)
         reactor.buffers.give(body)
     }
 
     private func handle(
-        _ head: borrowing ByteBuffer, _ body: borrowing ByteBuffer, _ exchange: SlotID, _ peer: PeerAddress
+        _ head: borrowing ByteBuffer, _ body: borrowing ByteBuffer, _ index: UInt32
     ) {
         // The table of header lines has been used for other requests since: the copy of the head fills it again.
         var progress = HeadProgress()
-        guard let parsed = try? RequestParser.parse(head.bytes, limits: headLimits, progress: &progress, into: &headers)
+        guard
+            let parsed = try? RequestParser.parse(
+                head.bytes, limits: headLimits, progress: &progress, into: &headers.pointee)
         else {
             // `try?`: these bytes parsed before; that they do not now is a bug, whatever the parser says of them.
             preconditionFailure("a head that was parsed once parses again")
         }
-        let request = Request(
-            exchange: exchange, peer: peer, head: parsed, now: reactor.now,
-            wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes, bodyBytes: body.bytes)
+        let exchange = connections.at(index).pointee.bodyExchange
+        let request = request(exchange, parsed, headBytes: head.bytes, bodyBytes: body.bytes, index)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 

@@ -108,7 +108,8 @@ extension HTTPServer: StreamOwner {
         let head: RequestHead
         do throws(HTTPFailure) {
             let parsed = try RequestParser.parse(
-                bytes, limits: headLimits, progress: &connections.at(index).pointee.headProgress, into: &headers)
+                bytes, limits: headLimits, progress: &connections.at(index).pointee.headProgress, into: &headers.pointee
+            )
             guard let parsed else {
                 beginArrival(index)
                 return 0
@@ -119,7 +120,7 @@ extension HTTPServer: StreamOwner {
             return bytes.byteCount
         }
         connections.at(index).pointee.arrivalStart = .never
-        let requestID = head[.xRequestID].flatMap { RequestID(bytes.slice($0)) } ?? ids.next()
+        let requestID = headers.pointee[.xRequestID].flatMap { RequestID(bytes.slice($0)) } ?? ids.next()
         let exchange = openExchange(
             requestID, head.method, isHTTP10: head.version == .http10, closes: !head.keepAlive,
             target: bytes.slice(head.target), index)
@@ -127,18 +128,28 @@ extension HTTPServer: StreamOwner {
             close(index)
             return bytes.byteCount
         }
-        let request = Request(
-            exchange: exchange, peer: connections.at(index).pointee.peer, head: head, now: reactor.now,
-            wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes, bodyBytes: RawSpan())
+        let request = request(exchange, head, headBytes: bytes, bodyBytes: RawSpan(), index)
         let plan = handler.begin(request, note: &exchanges.at(exchange.index).pointee.note)
         precondition(exchanges.isLive(exchange), "a handler answered in `begin`, where only the plan may refuse")
         return carryOut(plan, bytes, head, exchange, index)
     }
 
+    /// A request as its handler sees it.
+    @_lifetime(copy headBytes, copy bodyBytes)
+    func request(
+        _ exchange: SlotID, _ head: RequestHead, headBytes: RawSpan, bodyBytes: RawSpan, _ index: UInt32
+    ) -> Request {
+        let connection = connections.at(index)
+        return Request(
+            exchange: exchange, peer: connection.pointee.peer, listener: connection.pointee.listener, head: head,
+            now: reactor.now, wallMicroseconds: reactor.wallMicroseconds, headBytes: headBytes, bodyBytes: bodyBytes,
+            headers: headers)
+    }
+
     /// The id of a request whose lines could be read, although they may not stand together.
     private func sentRequestID(_ bytes: RawSpan) -> RequestID {
-        guard let field = headers.firstIndex(of: "x-request-id", in: bytes),
-            let sent = RequestID(bytes.slice(headers[field].value))
+        guard let field = headers.pointee.firstIndex(of: "x-request-id", in: bytes),
+            let sent = RequestID(bytes.slice(headers.pointee[field].value))
         else { return ids.next() }
         return sent
     }

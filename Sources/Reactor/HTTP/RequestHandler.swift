@@ -17,6 +17,8 @@ public protocol RequestHandler: AnyObject {
     func begin(_ request: borrowing Request, note: inout RequestNote) -> BodyPlan
     /// A buffered request is complete. It is answered now or later, through `HTTPServer.respond`.
     func handle(_ request: borrowing Request, note: RequestNote)
+    /// Appends header lines that every answer of this request carries: rate limits.
+    func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer)
     /// An answer has been queued, a streamed one up to its end.
     func answered(_ exchange: borrowing AnsweredExchange)
     /// The connection of an exchange not yet answered is gone; answering it does nothing any more.
@@ -27,5 +29,6 @@ public protocol RequestHandler: AnyObject {
 }
 
 extension RequestHandler {
+    public func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {}
     public func hasRoom(_ exchange: SlotID, note: RequestNote) {}
 }

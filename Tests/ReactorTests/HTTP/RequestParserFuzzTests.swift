@@ -2,6 +2,7 @@
 // Seeded; a failure prints its seed. All bytes end at a guard page.
 
 import Reactor
+import TestSupport
 import Testing
 
 @Suite struct RequestParserFuzzTests {
@@ -68,7 +69,7 @@ import Testing
 
     @Test(arguments: 1...20)
     func `what is written is what is read`(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = RandomSource(seed: seed)
         for _ in 0..<100 {
             let (text, fields) = Self.write(&random)
             let head = try #require(verdict(of: text + "rest").head, "seed \(seed): \(text.debugDescription)")
@@ -80,7 +81,7 @@ import Testing
     /// Mutations of good heads: what is still accepted must, written again from what was read, be framed the same.
     @Test(arguments: 1...40)
     func `a mutated head is refused or means one thing`(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = RandomSource(seed: seed)
         let alphabet =
             Array("\r\n\t :,;chunked0129ContentLength-TransferEncodingHTTP/1.\u{00}\u{7F}\u{0B}".utf8) + [0x80, 0xFF]
         for _ in 0..<500 {
@@ -108,7 +109,7 @@ import Testing
         }
     }
 
-    private static func write(_ random: inout SeededGenerator) -> (text: String, fields: [String]) {
+    private static func write(_ random: inout RandomSource) -> (text: String, fields: [String]) {
         let token = Array("!#$%&'*+-.^_`|~09azAZ")
         let visible = Array(" \t!\"#:;,=\\{}~09azAZé")
         func make(_ characters: [Character], _ range: ClosedRange<Int>) -> String {

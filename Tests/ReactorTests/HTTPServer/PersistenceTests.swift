@@ -32,7 +32,8 @@ import Testing
     @Test func `what follows a closing request is not read, RFC 9112 section 9.6`() throws {
         let server = try TestServer()
         let client = try server.client()
-        try client.send("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /hold/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        try client.send(
+            "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /hold/x HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(try client.readResponse().status == 200)
         try client.expectClosed()
         #expect(server.log().handled == ["/echo"])
@@ -72,7 +73,8 @@ import Testing
     @Test func `the empty line that some clients send after a body is ignored, RFC 9112 section 2.2`() throws {
         let server = try TestServer()
         let client = try server.client()
-        try client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        try client.send(
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(try client.readResponse().bodyText == "POST /echo ok")
         #expect(try client.readResponse().bodyText == "GET /echo ")
         server.stop()

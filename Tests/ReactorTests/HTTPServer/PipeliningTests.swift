@@ -101,7 +101,8 @@ import Testing
     @Test func `requests may come byte by byte`() throws {
         let server = try TestServer()
         let client = try server.client()
-        let requests = get("/echo/1") + "POST /echo/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz" + get("/echo/3")
+        let requests =
+            get("/echo/1") + "POST /echo/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz" + get("/echo/3")
         for byte in requests.utf8 { try client.send([byte]) }
         #expect(try client.readResponse().bodyText == "GET /echo/1 ")
         #expect(try client.readResponse().bodyText == "POST /echo/2 xyz")

@@ -70,7 +70,9 @@ final class TestServer {
         isStopped = true
         let left = onReactor { server in
             server.close()
-            return (server.connectionCount, server.exchangeCount, server.reactor.buffers.lentCount, server.counter.total)
+            return (
+                server.connectionCount, server.exchangeCount, server.reactor.buffers.lentCount, server.counter.total
+            )
         }
         #expect(left == (0, 0, 0, 0), "connections, exchanges, lent buffers, counted connections left")
         let log = log()

@@ -5,20 +5,8 @@
 
 import Foundation
 import Reactor
+import TestSupport
 import Testing
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct JSONDifferentialTests {
     private static let strings = [
@@ -28,7 +16,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     ]
     private static let numbers = ["0", "-0", "1", "-1", "12.5", "1e5", "1E-7", "-0.25e+3", "9007199254740993", "0.1"]
 
-    private func document(_ depth: Int, _ random: inout SeededGenerator) -> String {
+    private func document(_ depth: Int, _ random: inout RandomSource) -> String {
         let space = Bool.random(using: &random) ? "" : [" ", "\n", "\t", "\r\n "].randomElement(using: &random)!
         switch Int.random(in: 0..<(depth > 4 ? 4 : 8), using: &random) {
         case 0: return Self.numbers.randomElement(using: &random)! + space
@@ -46,7 +34,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 
     /// Breaks a text, perhaps: a byte changed, dropped, doubled or put in, or the text cut.
-    private func mutate(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
+    private func mutate(_ bytes: inout [UInt8], _ random: inout RandomSource) {
         let alphabet = Array("{}[]:,\"\\ \n01-+.eEutrfalsn/\u{1}".utf8) + [0x80, 0xC3, 0xE2, 0xF0, 0xFF, 0xED]
         for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
             let at = Int.random(in: 0..<bytes.count, using: &random)
@@ -63,7 +51,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test func `the reader and Foundation agree on 40,000 random texts`() throws {
         let seed =
             ProcessInfo.processInfo.environment["JSON_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0...UInt64.max)
-        var random = SeededGenerator(state: seed)
+        var random = RandomSource(seed: seed)
         var accepted = 0
         for round in 0..<40_000 {
             var bytes = Array(document(0, &random).utf8)
@@ -100,7 +88,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test func `strings that are read mean what Foundation says`() throws {
         let seed =
             ProcessInfo.processInfo.environment["JSON_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0...UInt64.max)
-        var random = SeededGenerator(state: seed)
+        var random = RandomSource(seed: seed)
         for _ in 0..<5000 {
             let raw = (0..<Int.random(in: 0...6, using: &random)).map { _ in Self.strings.randomElement(using: &random)!
             }

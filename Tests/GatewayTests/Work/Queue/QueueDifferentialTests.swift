@@ -1,21 +1,9 @@
 // The scripts and the model, driven by the same random operations from a seed: every answer and every key must agree.
 
+import TestSupport
 import Testing
 
 @testable import Gateway
-
-/// SplitMix64: a seed printed by a failure gives the same run again.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct QueueDifferentialTests {
     static let seeds: [UInt64] = [1, 2, 3, 4, 5, 6, UInt64.random(in: 7...UInt64.max)]
@@ -51,12 +39,12 @@ struct SeededGenerator: RandomNumberGenerator {
 /// A fleet that enqueues, pulls, loses answers, stalls, repeats and dies at random.
 struct RandomQueueUse {
     let harness: QueueHarness
-    var generator: SeededGenerator
+    var generator: RandomSource
     private var knownPolls = ["p0", "p1", "p2"]
 
     init(harness: QueueHarness, seed: UInt64) {
         self.harness = harness
-        generator = SeededGenerator(state: seed)
+        generator = RandomSource(seed: seed)
         // Few retries and short times bring every rule about within a few hundred steps.
         harness.rules.retriesMax = 1 + Int(seed % 3)
         harness.rules.leasesPerWorkerMax = 25
