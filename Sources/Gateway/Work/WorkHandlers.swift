@@ -131,6 +131,7 @@ final class WorkHandlers: @unchecked Sendable {
 
     private func readTaskID(_ segment: RawSpan) -> Bool {
         taskID.clear()
+        // `try?`: which byte of the escape is wrong helps nobody; the caller answers 400.
         return (try? RequestTarget.decode(segment.range, of: segment, plusIsSpace: false, into: &taskID)) != nil
     }
 

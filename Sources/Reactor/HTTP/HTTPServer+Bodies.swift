@@ -143,10 +143,10 @@ extension HTTPServer {
         // The table of header lines has been used for other requests since: the copy of the head fills it again.
         var progress = HeadProgress()
         guard
+            // `try?`: these bytes parsed before; that they do not now is a bug, whatever the parser says of them.
             let parsed = try? RequestParser.parse(
                 head.bytes, limits: headLimits, progress: &progress, into: &headers.pointee)
         else {
-            // `try?`: these bytes parsed before; that they do not now is a bug, whatever the parser says of them.
             preconditionFailure("a head that was parsed once parses again")
         }
         let exchange = connections.at(index).pointee.bodyExchange
