@@ -31,6 +31,9 @@
 /// A level is priority × 2, minus 1 for tasks that were out before. `PT` is a digit of priority and one of tier. A queued
 /// task that was never out is in `tasks` and one `ready` list only. Every task in `tasks` is in exactly one of `ready`,
 /// `delayed`, `dead` and `held`; `leases` mirrors the union of `held`.
+///
+/// With more than one partition a task lives in that of its id, a pull asks partitions in turn until its capacity is met,
+/// and a heartbeat, a command and a page of workers go to all of them (leases live by the `seen` beside them).
 struct QueueKeys: Sendable, Equatable {
     /// KEYS[1] of every script, the braces included.
     let prefix: String
