@@ -37,9 +37,11 @@ final class Shard: @unchecked Sendable {
 
     /// Keeps the gauges of connections and of the loop, and logs when a dependency comes or goes.
     private func watch(_ metrics: GatewayMetrics, _ shard: MetricsShard, _ logger: Logger) {
-        reactor.turned = { worked, _ in
+        var meter = BusyMeter()
+        reactor.turned = { worked, waited in
             shard.observe(metrics.loop, worked.nanoseconds)
-            shard.add(metrics.busyNanoseconds, Int(worked.nanoseconds))
+            guard let share = meter.add(worked: worked, waited: waited) else { return }
+            shard.set(metrics.busyRatio, Int(share * GatewayMetrics.busyScale))
         }
         let index = reactor.index
         redis.connectionChanged = { [unowned redis] isConnected in

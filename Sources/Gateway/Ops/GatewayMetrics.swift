@@ -48,7 +48,7 @@ final class GatewayMetrics: Sendable {
     let postgresConnected: MetricID
     let postgresReconnects: MetricID
     let loop: HistogramID
-    let busyNanoseconds: MetricID
+    let busyRatio: MetricID
     let activeConnections: [MetricID]
     let connections: [MetricID]
     private let tasks: Int
@@ -60,6 +60,9 @@ final class GatewayMetrics: Sendable {
         /// By status.
         var byStatus: [MetricID]
     }
+
+    /// `busyRatio` is counted in millionths.
+    static let busyScale = 1e6
 
     /// 100 µs to 30 s, in nanoseconds.
     private static let durationBounds: [Int64] = [
@@ -97,9 +100,9 @@ final class GatewayMetrics: Sendable {
         loop = registry.addHistogram(
             "gateway_reactor_loop_seconds", "Work of one turn of the loop.", bounds: Self.durationBounds, scale: 1e9,
             reactors: reactors)
-        busyNanoseconds = registry.addByReactor(
-            .counter, "gateway_reactor_busy_nanoseconds_total", "Time spent working, not waiting.",
-            reactors: reactors)
+        busyRatio = registry.addByReactor(
+            .gauge, "gateway_reactor_busy_ratio", "Share of the last second or more spent working, not waiting.",
+            reactors: reactors, scale: Self.busyScale)
         let labels = listeners.map { [("listener", $0.shown)] }
         activeConnections = labels.map {
             registry.add(.gauge, "gateway_active_connections", "Open connections.", labels: $0)
@@ -128,7 +131,7 @@ final class GatewayMetrics: Sendable {
             byStatus: statuses.map {
                 registry.add(
                     .counter, "gateway_requests_total", "Requests answered.",
-                    labels: labels + [("status", "\($0)"), ("tier", tier)])
+                    labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200)
             })
     }
 

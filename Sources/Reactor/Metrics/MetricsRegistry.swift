@@ -33,8 +33,10 @@ public final class MetricsRegistry: Sendable {
 
     private enum Source: Sendable {
         case sum(MetricID)
-        /// The value of one reactor's shard.
-        case one(MetricID, shard: Int)
+        /// The same, left out while it is 0: one of many that mostly never happen.
+        case sparseSum(MetricID)
+        /// The value of one reactor's shard; `scale` counted units are one written unit.
+        case one(MetricID, shard: Int, scale: Double)
         /// `scale` observed units are one written unit: nanoseconds become seconds.
         case histogram(HistogramID, bounds: [Int64], scale: Double, shard: Int?)
         /// Asked when written.
@@ -72,20 +74,26 @@ public final class MetricsRegistry: Sendable {
     // MARK: Describing
 
     /// A counter or gauge, summed over the reactors.
-    public func add(_ kind: MetricKind, _ name: String, _ help: String, labels: [(String, String)] = []) -> MetricID {
+    /// - Parameter isSparse: the series is left out while it is 0.
+    public func add(
+        _ kind: MetricKind, _ name: String, _ help: String, labels: [(String, String)] = [], isSparse: Bool = false
+    ) -> MetricID {
         state.withLock { state in
             let id = MetricID(word: state.takeWords(1))
-            state.append(.sum(id), name, help, kind.name, labels)
+            state.append(isSparse ? .sparseSum(id) : .sum(id), name, help, kind.name, labels)
             return id
         }
     }
 
     /// A counter or gauge of each reactor, labelled `reactor`.
-    public func addByReactor(_ kind: MetricKind, _ name: String, _ help: String, reactors: Int) -> MetricID {
+    /// - Parameter scale: counted units in one written unit.
+    public func addByReactor(
+        _ kind: MetricKind, _ name: String, _ help: String, reactors: Int, scale: Double = 1
+    ) -> MetricID {
         state.withLock { state in
             let id = MetricID(word: state.takeWords(1))
             for shard in 0..<reactors {
-                state.append(.one(id, shard: shard), name, help, kind.name, [("reactor", "\(shard)")])
+                state.append(.one(id, shard: shard, scale: scale), name, help, kind.name, [("reactor", "\(shard)")])
             }
             return id
         }
@@ -160,8 +168,11 @@ public final class MetricsRegistry: Sendable {
         switch series.source {
         case .sum(let id):
             line(name, series.labels, "\(shards.reduce(0) { $0 + $1.read(id.word) })", to: &out)
-        case .one(let id, let shard):
-            line(name, series.labels, "\(shards[shard].read(id.word))", to: &out)
+        case .sparseSum(let id):
+            let total = shards.reduce(0) { $0 + $1.read(id.word) }
+            if total != 0 { line(name, series.labels, "\(total)", to: &out) }
+        case .one(let id, let shard, let scale):
+            line(name, series.labels, number(Double(shards[shard].read(id.word)) / scale), to: &out)
         case .read(let read):
             line(name, series.labels, number(read()), to: &out)
         case .histogram(let id, let bounds, let scale, let shard):
