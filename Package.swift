@@ -20,11 +20,13 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // The only C: kernel, hiredis and libpq, behind one prefixed header (creactor.h).
+        // The only C: kernel, hiredis, libpq and OpenSSL, behind one prefixed header (creactor.h).
         .target(
             name: "CReactor",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"])],
-            linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("pq")]),
+            linkerSettings: [
+                .linkedLibrary("hiredis"), .linkedLibrary("pq"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
+            ]),
         .target(
             name: "Reactor",
             dependencies: ["CReactor"],

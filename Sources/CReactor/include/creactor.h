@@ -1,4 +1,4 @@
-/* The C shim of the reactor: the kernel (epoll, sockets, threads, clocks), hiredis and libpq for Swift.
+/* The C shim of the reactor: the kernel (epoll, sockets, threads, clocks), hiredis, libpq and OpenSSL for Swift.
  * Everything is prefixed cr_, returns -errno, and is `static inline` where it runs per request.
  * One header per noun under creactor/; this one is their list. */
 #ifndef CREACTOR_H
@@ -22,5 +22,7 @@
 #include "creactor/limit.h"
 #include "creactor/log.h"
 #include "creactor/secret.h"
+#include "creactor/sha256.h"
+#include "creactor/blocking.h"
 
 #endif
