@@ -30,8 +30,9 @@ public final class GatewayProcess: Sendable {
             postgresURL: postgresURL ?? Self.migratedDatabase())
         variables["GATEWAY_HOST"] = "127.0.0.1"
         variables["GATEWAY_PORT"] = "\(self.port)"
-        variables.merge(environment) { _, given in given }
         logs = try TemporaryFolder()
+        variables["GATEWAY_RAW_STORAGE_URL"] = "file://\(logs.path("raw"))"
+        variables.merge(environment) { _, given in given }
         child = try ChildProcess(
             Checkout.gatewayBinary, arguments, environment: variables, outputPath: logs.path("gateway.log"),
             errorPath: logs.path("gateway.log"))

@@ -48,6 +48,12 @@ final class GatewayProcess: Sendable {
 
     func start() throws {
         let count = shared.metrics.reactorCount
+        do throws(RawFileFailure) {
+            try shared.rawFiles.start()
+        } catch {
+            // The rest of the surface does not depend on it: uploads are 503, and readiness says so.
+            logger.error("raw files cannot be stored", metadata: ["reason": "\(error)"])
+        }
         let sockets = try openListeners(reactors: count)
         let ready = Latch(count)
         let failure = Mutex<String?>(nil)
@@ -141,6 +147,7 @@ final class GatewayProcess: Sendable {
         for shard in shards { shard.close() }
         for thread in threads { thread.reactor.stop() }
         for thread in threads { thread.join() }
+        shared.rawFiles.close()
         logger.notice("stopped")
     }
 }

@@ -1,5 +1,6 @@
 // What all reactors read: made once at start, immutable, or made for many threads. One file says what is shared.
 
+import FoundationEssentials
 import Reactor
 
 struct SharedState: Sendable {
@@ -16,13 +17,14 @@ struct SharedState: Sendable {
     let metrics: GatewayMetrics
     let life: LifeState
     let scripts: QueueScripts
+    let rawFiles: RawFiles
     let postgres: PostgresTarget
     /// Prepared by every connection.
     let statements: PostgresStatements
     /// By kind.
     let resultStatements: [ResultStatements]
 
-    /// - Throws: where the PostgreSQL URL is none.
+    /// - Throws: where the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
         routes = RouteTable()
@@ -35,6 +37,9 @@ struct SharedState: Sendable {
         metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners)
         life = LifeState()
         scripts = QueueScripts()
+        rawFiles = try RawFiles(
+            storage: configuration.rawStorage, fileBytesMax: configuration.rawFileBytesMax,
+            environment: ProcessInfo.processInfo.environment)
         postgres = try PostgresTarget(configuration.postgresURL)
         var prepared = PostgresStatements()
         resultStatements = WorkKind.allCases.map { ResultStatements($0, in: &prepared) }

@@ -29,7 +29,8 @@ final class OpsHandlers: @unchecked Sendable {
         reactor.spawn { [self] in
             let redis = await redisState()
             let postgres = await postgresState()
-            answerReady(exchange, [("redis", redis), ("postgres", postgres)])
+            let storage = await storageState()
+            answerReady(exchange, [("redis", redis), ("postgres", postgres), ("raw_storage", storage)])
         }
     }
 
@@ -52,6 +53,11 @@ final class OpsHandlers: @unchecked Sendable {
         } catch {
             return Dependency()
         }
+    }
+
+    private func storageState() async -> Dependency {
+        let start = Instant.read()
+        return await shared.rawFiles.check() == nil ? Dependency(latency: Instant.read() - start) : Dependency()
     }
 
     private func answerReady(_ exchange: SlotID, _ dependencies: [(name: StaticString, state: Dependency)]) {

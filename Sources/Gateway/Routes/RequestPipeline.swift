@@ -45,22 +45,34 @@ final class RequestPipeline: RequestHandler {
     }
 
     private func plan(_ request: borrowing Request, _ route: Route, _ note: RequestNote) -> BodyPlan {
-        if route.body != .none, let problem = Self.refuseMediaType(request) { return .refuse(problem) }
+        if route.body != .none, let problem = Self.refuseMediaType(request, takesForms: route.operation == .rawFile) {
+            return .refuse(problem)
+        }
         switch route.body {
         case .none: return .buffer(bytesMax: Self.unreadBodyBytesMax)
         case .buffered: return .buffer(bytesMax: shared.configuration.bodyBytesMax)
+        case .streamed where route.operation == .rawFile: return planRawFile(request)
         case .streamed: return .stream(handlers.enqueue.start(request, kind(of: note)), bytesMax: .max)
         }
+    }
+
+    private func planRawFile(_ request: borrowing Request) -> BodyPlan {
+        var worker = exchange(&spareID, for: ByteBuffer())
+        readWorkerID(request, into: &worker)
+        let body = handlers.rawFiles.start(request, worker: worker.bytes.string)
+        spareID = worker
+        return .stream(body, bytesMax: shared.rawFiles.bodyBytesMax)
     }
 
     /// A body where none is expected is read and ignored up to this size.
     static let unreadBodyBytesMax = 64 * 1024
 
     /// Bodies are plain JSON, whatever name they go by; coded or multipart ones are not.
-    private static func refuseMediaType(_ request: borrowing Request) -> Problem? {
+    private static func refuseMediaType(_ request: borrowing Request, takesForms: Bool) -> Problem? {
         if let coding = request.header(.contentEncoding), !coding.equalsIgnoringCase("identity") {
             return .unsupportedMediaType("content codings are not supported: send the body as it is")
         }
+        if takesForms { return nil }
         if let type = request.header(.contentType), type.byteCount >= 10,
             type.extracting(first: 10).equalsIgnoringCase("multipart/")
         {
@@ -170,7 +182,7 @@ final class RequestPipeline: RequestHandler {
         case .health: ops.health(request)
         case .ready: ops.ready(request)
         case .metrics: ops.metrics(request)
-        case .enqueue: preconditionFailure("a streamed request has no handler")
+        case .enqueue, .rawFile: preconditionFailure("a streamed request has no handler")
         case let operation:
             var worker = exchange(&spareID, for: ByteBuffer())
             readWorkerID(request, into: &worker)
@@ -188,7 +200,7 @@ final class RequestPipeline: RequestHandler {
         case .results: handlers.results(request, kind, worker: worker)
         case .complete: handlers.complete(request, kind, worker: worker, task: task)
         case .fail: handlers.fail(request, kind, worker: worker, task: task)
-        case .health, .ready, .metrics, .enqueue: preconditionFailure("not a worker's operation")
+        case .health, .ready, .metrics, .enqueue, .rawFile: preconditionFailure("not a worker's operation")
         }
     }
 

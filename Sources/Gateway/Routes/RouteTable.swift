@@ -14,6 +14,7 @@ enum Operation: Sendable {
     case complete
     case fail
     case enqueue
+    case rawFile
 }
 
 /// Who may call a route.
@@ -75,6 +76,7 @@ struct RouteTable: Sendable {
         (.post, "/tasks/{id}/complete", .complete, .worker, .buffered),
         (.post, "/tasks/{id}/fail", .fail, .worker, .buffered),
         (.post, "/tasks", .enqueue, .ops, .streamed),
+        (.post, "/raw-files", .rawFile, .worker, .streamed),
     ]
 
     private static func open(_ pattern: String, _ operation: Operation, _ surfaces: Surfaces) -> Route {

@@ -12,6 +12,7 @@ final class WorkHandlers: @unchecked Sendable {
     var scripts: QueueScripts { shared.scripts }
     let shard: MetricsShard
     private(set) var enqueue: EnqueueHandler!
+    let rawFiles: RawFileHandler
     private var heartbeats: [HeartbeatBatch] = []
     private var completes: [CompleteBatch] = []
     private var resultBatches: [ResultBatch] = []
@@ -32,6 +33,7 @@ final class WorkHandlers: @unchecked Sendable {
         let scripts = shared.scripts
         platforms = LabelCache(shared.metrics.platforms)
         self.shard = shard
+        rawFiles = RawFileHandler(reactor: reactor, server: server, files: shared.rawFiles)
         enqueue = EnqueueHandler(reactor: reactor, server: server, redis: redis, scripts: scripts)
         puller = WorkPull(redis: redis, scripts: scripts, configuration: shared.configuration, answering: self)
         for kind in WorkKind.allCases {

@@ -111,6 +111,4 @@ extension FileError {
     public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
     /// Not allowed here: it stays so until an operator acts.
     public var isForbidden: Bool { code == EACCES || code == EPERM || code == EROFS }
-    /// A part of the path is not there.
-    public var isMissing: Bool { code == ENOENT }
 }
