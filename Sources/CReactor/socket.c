@@ -175,6 +175,18 @@ int cr_resolve_one(const char *host, unsigned attempt, char *numeric, size_t siz
 
 int cr_resolve(const char *host, char *numeric, size_t size) { return cr_resolve_one(host, 0, numeric, size); }
 
+int cr_resolve_all(const char *host, char *numeric, unsigned max) {
+    struct addrinfo hints = {0}, *found;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0) return -EHOSTUNREACH;
+    unsigned count = 0;
+    for (struct addrinfo *at = found; at && count < max; at = at->ai_next)
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, numeric + count * CR_ADDRESS_TEXT_MAX, CR_ADDRESS_TEXT_MAX, NULL, 0, NI_NUMERICHOST) == 0)
+            count++;
+    freeaddrinfo(found);
+    return (int)count;
+}
+
 int cr_peer_alive(int fd) {
     char byte;
     ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -1,4 +1,4 @@
-// Why a request is refused by the HTTP layer: status, error code of the contract, message with the byte at fault.
+// Why a message is refused by the HTTP layer: status, error code of the contract, message with the byte at fault.
 // Plain data, a typed error that allocates nothing. After any of these but an escape's the connection must close,
 // for nobody knows where the next request starts. Source: the contract's error table; RFC 9112.
 
@@ -21,6 +21,8 @@ public struct HTTPFailure: Error, Equatable, Sendable {
         case trailerInvalid = 33, trailersTooLarge = 34
         case bodyTooLarge = 35
         case escapeInvalid = 36, escapedNUL = 37, escapedUTF8Invalid = 38
+        // Of responses only.
+        case statusLineMalformed = 39, protocolSwitched = 40, interimTooMany = 41
     }
 
     public let reason: Reason
@@ -93,7 +95,7 @@ public struct HTTPFailure: Error, Equatable, Sendable {
         case .transferEncodingRepeated: "more than one Transfer-Encoding"
         case .transferEncodingMalformed: "malformed Transfer-Encoding"
         case .transferEncodingUnknown: "only the transfer coding chunked is implemented"
-        case .transferEncodingBeforeHTTP11: "Transfer-Encoding in an HTTP/1.0 request"
+        case .transferEncodingBeforeHTTP11: "Transfer-Encoding in an HTTP/1.0 message"
         case .expectationUnknown: "only the expectation 100-continue can be met"
         case .chunkSizeInvalid: "invalid chunk size"
         case .chunkExtensionInvalid: "invalid chunk extension"
@@ -101,10 +103,13 @@ public struct HTTPFailure: Error, Equatable, Sendable {
         case .chunkUnterminated: "chunk not ended by CRLF"
         case .trailerInvalid: "invalid trailer line"
         case .trailersTooLarge: "trailers too large"
-        case .bodyTooLarge: "request body too large"
+        case .bodyTooLarge: "body too large"
         case .escapeInvalid: "invalid percent-encoding"
         case .escapedNUL: "encoded NUL"
         case .escapedUTF8Invalid: "percent-encoding of invalid UTF-8"
+        case .statusLineMalformed: "malformed status line"
+        case .protocolSwitched: "switch of protocols that nobody asked for"
+        case .interimTooMany: "too many interim responses"
         }
     }
 }

@@ -41,6 +41,11 @@ int cr_resolve(const char *host, char *numeric, size_t size);
 /* The same for one of several addresses of a host, counted round: a client tries another at each attempt. */
 int cr_resolve_one(const char *host, unsigned attempt, char *numeric, size_t size);
 
+/* Writes up to `max` numeric addresses of a host, in the system's order, one every CR_ADDRESS_TEXT_MAX bytes; returns how
+ * many, or -EHOSTUNREACH. Blocks. */
+enum { CR_ADDRESS_TEXT_MAX = 64 };
+int cr_resolve_all(const char *host, char *numeric, unsigned max);
+
 /* Whether the peer of a connected stream is still there: 1 yes, 0 it has closed or failed. Consumes nothing. */
 int cr_peer_alive(int fd);
 
