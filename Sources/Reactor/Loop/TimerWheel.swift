@@ -134,7 +134,8 @@ struct TimerWheel<Payload> {
         var tick = deadline
         if level >= Self.levelCount {
             level = Self.levelCount - 1
-            tick = elapsedTick + Int64(Self.slotCount - 1) << (level * Self.slotBits)
+            // Beyond the top level's turn: perhaps far, perhaps just behind it. Never later than the deadline.
+            tick = min(deadline, elapsedTick + Int64(Self.slotCount - 1) << (level * Self.slotBits))
         }
         let slot = Int(tick >> (level * Self.slotBits)) & (Self.slotCount - 1)
         occupied[level] |= 1 << UInt64(slot)
