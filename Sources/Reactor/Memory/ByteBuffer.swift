@@ -119,8 +119,9 @@ public struct ByteBuffer: ~Copyable {
         append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
-    /// Appends the UTF-8 of a string.
+    /// Appends the UTF-8 of a string. A literal prefers `StaticString`, which makes no String.
     @inlinable
+    @_disfavoredOverload
     public mutating func append(_ string: String) {
         var string = string
         string.withUTF8 { append(UnsafeRawBufferPointer($0)) }
