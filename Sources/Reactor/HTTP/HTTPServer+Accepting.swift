@@ -48,9 +48,9 @@ extension HTTPServer: ListenerOwner {
             requestID.write(to: &answer)
             answer.append("\r\n")
             date.appendLine(unixSeconds: Int(reactor.wallMicroseconds / 1_000_000), to: &answer)
-            answer.append("Connection: close\r\nRetry-After: 1\r\nContent-Length: ")
-            answer.append(decimal: body.count)
-            answer.append("\r\n\r\n")
+            answer.append("Connection: close\r\nRetry-After: 1\r\n")
+            ResponseHead.contentLength(body.count, into: &answer)
+            ResponseHead.end(into: &answer)
             answer.append(body.bytes)
         }
         reactor.buffers.give(body)

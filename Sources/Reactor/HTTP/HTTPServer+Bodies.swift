@@ -71,7 +71,9 @@ extension HTTPServer {
             do throws(HTTPFailure) {
                 return try takeChunks(bytes, decoder, index)
             } catch {
-                breakBody(Problem(error), .connectionClosed, index)
+                let isTooLarge = error.reason == .bodyTooLarge
+                let problem = isTooLarge ? Self.tooLarge(connections.at(index).pointee.bodyBytesMax) : Problem(error)
+                breakBody(problem, isTooLarge ? .tooLarge : .connectionClosed, index)
                 return bytes.byteCount
             }
         }
@@ -85,7 +87,7 @@ extension HTTPServer {
         while true {
             switch try decoder.next(bytes, from: &offset) {
             case .data(let range):
-                guard deliver(bytes.slice(range), index) else { return bytes.byteCount }
+                if !deliver(bytes.slice(range), index) { return bytes.byteCount }
             case .more:
                 connections.at(index).pointee.progress = .chunked(decoder)
                 return offset
@@ -149,8 +151,9 @@ extension HTTPServer {
         else {
             preconditionFailure("a head that was parsed once parses again")
         }
-        let exchange = connections.at(index).pointee.bodyExchange
-        let request = request(exchange, parsed, headBytes: head.bytes, bodyBytes: body.bytes, index)
+        let request = Request(
+            exchange: exchange, peer: peer, head: parsed, now: reactor.now,
+            wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes, bodyBytes: body.bytes, table: headers)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 

@@ -120,7 +120,7 @@ extension HTTPServer: StreamOwner {
             return bytes.byteCount
         }
         connections.at(index).pointee.arrivalStart = .never
-        let requestID = headers.pointee[.xRequestID].flatMap { RequestID(bytes.slice($0)) } ?? ids.next()
+        let requestID = sentRequestID(bytes)
         let exchange = openExchange(
             requestID, head.method, isHTTP10: head.version == .http10, closes: !head.keepAlive,
             target: bytes.slice(head.target), index)
@@ -128,30 +128,18 @@ extension HTTPServer: StreamOwner {
             close(index)
             return bytes.byteCount
         }
-        let request = request(exchange, head, headBytes: bytes, bodyBytes: RawSpan(), index)
+        let request = Request(
+            exchange: exchange, peer: connections.at(index).pointee.peer, head: head, now: reactor.now,
+            wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes, bodyBytes: RawSpan(), table: headers)
         let plan = handler.begin(request, note: &exchanges.at(exchange.index).pointee.note)
         precondition(exchanges.isLive(exchange), "a handler answered in `begin`, where only the plan may refuse")
         return carryOut(plan, bytes, head, exchange, index)
     }
 
-    /// A request as its handler sees it.
-    @_lifetime(copy headBytes, copy bodyBytes)
-    func request(
-        _ exchange: SlotID, _ head: RequestHead, headBytes: RawSpan, bodyBytes: RawSpan, _ index: UInt32
-    ) -> Request {
-        let connection = connections.at(index)
-        return Request(
-            exchange: exchange, peer: connection.pointee.peer, listener: connection.pointee.listener, head: head,
-            now: reactor.now, wallMicroseconds: reactor.wallMicroseconds, headBytes: headBytes, bodyBytes: bodyBytes,
-            headers: headers)
-    }
-
-    /// The id of a request whose lines could be read, although they may not stand together.
+    /// The id that the client gave, or a new one. The table has it too when the head was refused after that line.
     private func sentRequestID(_ bytes: RawSpan) -> RequestID {
-        guard let field = headers.pointee.firstIndex(of: "x-request-id", in: bytes),
-            let sent = RequestID(bytes.slice(headers.pointee[field].value))
-        else { return ids.next() }
-        return sent
+        guard let sent = headers[.xRequestID], let id = RequestID(bytes.slice(sent)) else { return ids.next() }
+        return id
     }
 
     /// Puts a new exchange at the end of a connection's queue.
@@ -223,7 +211,7 @@ extension HTTPServer: StreamOwner {
             exchange: exchange, peer: connections.at(index).pointee.peer,
             listener: connections.at(index).pointee.listener, head: head, now: reactor.now,
             wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes,
-            bodyBytes: bytes.extracting(head.byteCount..<head.byteCount + bodyCount), headers: headers)
+            bodyBytes: bytes.extracting(head.byteCount..<head.byteCount + bodyCount), table: headers)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 }

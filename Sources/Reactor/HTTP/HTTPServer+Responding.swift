@@ -132,14 +132,9 @@ extension HTTPServer {
         date.appendLine(unixSeconds: Int(reactor.wallMicroseconds / 1_000_000), to: &buffer)
         ResponseHead.connection(
             keepAlive: !slot.pointee.closes, version: slot.pointee.isHTTP10 ? .http10 : .http11, into: &buffer)
-        handler.appendHeaders(slot.pointee.note, to: &buffer)
         headers(&buffer)
-        if let length {
-            buffer.append("Content-Length: ")
-            buffer.append(decimal: length)
-            buffer.append("\r\n")
-        }
-        buffer.append("\r\n")
+        if let length { ResponseHead.contentLength(length, into: &buffer) }
+        ResponseHead.end(into: &buffer)
     }
 
     /// Keeps an answer that must wait for its turn, in no more memory than it needs.

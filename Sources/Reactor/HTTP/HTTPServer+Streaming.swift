@@ -31,7 +31,7 @@ extension HTTPServer {
             writeHead(
                 status, type, slot, mayHaveLength ? length : nil,
                 { buffer in
-                    if isChunked { buffer.append("Transfer-Encoding: chunked\r\n") }
+                    if isChunked { ResponseHead.chunked(into: &buffer) }
                     headers(&buffer)
                 }, to: &buffer)
         }
@@ -49,12 +49,7 @@ extension HTTPServer {
             case .none: break
             case .close: write(exchange) { $0.append(bytes) }
             case .chunked:
-                write(exchange) { buffer in
-                    buffer.append(hexadecimal: count)
-                    buffer.append("\r\n")
-                    buffer.append(bytes)
-                    buffer.append("\r\n")
-                }
+                write(exchange) { ChunkedWriter.append(bytes, to: &$0) }
             case .length(let remaining):
                 precondition(count <= remaining, "an answer's body is longer than announced")
                 slot.pointee.answerFraming = .length(remaining: remaining - count)
@@ -72,7 +67,7 @@ extension HTTPServer {
         guard mayAnswer(exchange, in: .streaming) else { return }
         let slot = exchanges.at(exchange.index)
         if case .length(let remaining) = slot.pointee.answerFraming, remaining > 0 { return failResponse(exchange) }
-        if case .chunked = slot.pointee.answerFraming { write(exchange) { $0.append("0\r\n\r\n") } }
+        if case .chunked = slot.pointee.answerFraming { write(exchange) { ChunkedWriter.finish(&$0) } }
         report(exchange, status: Int(slot.pointee.answerStatus), bodyBytes: slot.pointee.answerBytes)
         advance(slot.pointee.connection.index)
     }

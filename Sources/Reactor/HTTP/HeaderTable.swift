@@ -65,6 +65,25 @@ public struct HeaderTable: ~Copyable {
         repeated & (1 &<< UInt32(header.rawValue)) != 0
     }
 
+    /// The lines, in the order they came.
+    var lines: Span<HeaderField> {
+        @_lifetime(borrow self)
+        get {
+            // `count` fields are initialised, and live as long as the table.
+            let span = Span(_unsafeStart: UnsafePointer(fields), count: count)
+            return _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The values of the known headers, in the order of `KnownHeader`; offset 0 is "not sent".
+    var knownValues: Span<ByteRange> {
+        @_lifetime(borrow self)
+        get {
+            let span = Span(_unsafeStart: UnsafePointer(known), count: KnownHeader.count)
+            return _overrideLifetime(span, borrowing: self)
+        }
+    }
+
     public subscript(index: Int) -> HeaderField {
         precondition(index >= 0 && index < count, "header index outside the table")
         return fields[index]

@@ -13,12 +13,15 @@ public struct Request: ~Copyable, ~Escapable {
     public let listener: UInt32
     private let headBytes: RawSpan
     private let bodyBytes: RawSpan
-    private let headers: UnsafePointer<HeaderTable>
+    private let lines: Span<HeaderField>
+    private let known: Span<ByteRange>
+    private let repeated: UInt32
 
+    /// - Parameter table: filled from `headBytes`, and left alone while the request is lent.
     @_lifetime(copy headBytes, copy bodyBytes)
     init(
-        exchange: SlotID, peer: PeerAddress, listener: UInt32, head: RequestHead, now: Instant, wallMicroseconds: Int64,
-        headBytes: RawSpan, bodyBytes: RawSpan, headers: UnsafePointer<HeaderTable>
+        exchange: SlotID, peer: PeerAddress, head: RequestHead, now: Instant, wallMicroseconds: Int64,
+        headBytes: RawSpan, bodyBytes: RawSpan, table: borrowing HeaderTable
     ) {
         self.exchange = exchange
         self.peer = peer
@@ -29,6 +32,10 @@ public struct Request: ~Copyable, ~Escapable {
         self.headers = headers
         self.headBytes = headBytes
         self.bodyBytes = bodyBytes
+        // The table is its server's, which lends the request for one call: it outlives the bytes.
+        lines = _overrideLifetime(table.lines, copying: headBytes)
+        known = _overrideLifetime(table.knownValues, copying: headBytes)
+        repeated = table.repeated
     }
 
     public var path: RawSpan { @_lifetime(copy self) get { headBytes.slice(head.path) } }
@@ -37,13 +44,21 @@ public struct Request: ~Copyable, ~Escapable {
     /// The whole body; empty in `begin` and for streamed bodies.
     public var body: RawSpan { @_lifetime(copy self) get { bodyBytes } }
 
-    /// The value of a header that the parser knows, if it was sent.
+    /// The value of the first header of that name, if it was sent.
     @_lifetime(copy self)
-    public func header(_ known: KnownHeader) -> RawSpan? {
-        guard let range = headers.pointee[known] else { return nil }
+    public func header(_ header: KnownHeader) -> RawSpan? {
+        let range = known[Int(header.rawValue)]
+        guard range.offset != 0 else { return nil }
         return headBytes.slice(range)
     }
 
-    /// Whether more than one line of that name was sent: credentials and identities refuse that.
-    public func isRepeated(_ known: KnownHeader) -> Bool { headers.pointee.isRepeated(known) }
+    /// Whether more than one line of that name was sent. Credentials and identities should refuse that.
+    public func isRepeated(_ header: KnownHeader) -> Bool { repeated & (1 &<< UInt32(header.rawValue)) != 0 }
+
+    /// Header lines in the order they came, for those who pass them on.
+    public var headerCount: Int { lines.count }
+    @_lifetime(copy self)
+    public func headerName(at index: Int) -> RawSpan { headBytes.slice(lines[index].name) }
+    @_lifetime(copy self)
+    public func headerValue(at index: Int) -> RawSpan { headBytes.slice(lines[index].value) }
 }

@@ -11,9 +11,17 @@ public struct RequestID: Sendable {
 
     /// Takes a client's id; nil if it is not of the permitted form.
     init?(_ text: RawSpan) {
-        guard RequestTarget.isRequestID(text) else { return nil }
+        guard text.byteCount > 0, text.byteCount <= Self.bytesMax else { return nil }
+        for index in 0..<text.byteCount where !Self.isPermitted(text.byte(at: index)) { return nil }
         for index in 0..<text.byteCount { storage[index] = text.byte(at: index) }
         count = UInt8(text.byteCount)
+    }
+
+    private static func isPermitted(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+        default: false
+        }
     }
 
     /// "req_" and 26 characters of Crockford's base 32 for 128 bits.

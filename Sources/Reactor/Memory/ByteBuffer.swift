@@ -145,16 +145,6 @@ public struct ByteBuffer: ~Copyable {
         } while magnitude > 0
     }
 
-    /// Appends an integer, not negative, in hexadecimal.
-    public mutating func append(hexadecimal value: Int) {
-        precondition(value >= 0, "a negative number in hexadecimal")
-        let digits = max(1, (Int.bitWidth - value.leadingZeroBitCount + 3) / 4)
-        for place in stride(from: digits - 1, through: 0, by: -1) {
-            let digit = UInt8(truncatingIfNeeded: value >> (4 * place)) & 15
-            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
-    }
-
     @inlinable
     static func decimalDigitCount(_ value: UInt) -> Int {
         var count = 1

@@ -46,7 +46,7 @@ final class TestHandler: RequestHandler, @unchecked Sendable {
     var log = Log()
     var held: [String: SlotID] = [:]
     var readings: [String: Reading] = [:]
-    /// The body was answered before it was read: `/stream/NAME/N?early`.
+    var isDrained = false
     private let defaultBytesMax = 10 * 1024 * 1024
 
     func begin(_ request: borrowing Request, note: inout RequestNote) -> BodyPlan {

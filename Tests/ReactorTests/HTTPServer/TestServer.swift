@@ -8,7 +8,8 @@ import Testing
 
 @testable import Reactor
 
-final class TestServer {
+/// `@unchecked Sendable`: what changes after `init` belongs to the test's thread or, through `onReactor`, the reactor's.
+final class TestServer: @unchecked Sendable {
     let port: Int
     let handler = TestHandler()
     private let thread: ReactorThread
@@ -65,7 +66,7 @@ final class TestServer {
     }
 
     /// Closes the server and ends its thread. Every connection, exchange and buffer must have come back.
-    func stop(expectingConnections: Bool = true) {
+    func stop() {
         if isStopped { return }
         isStopped = true
         let left = onReactor { server in
