@@ -12,7 +12,7 @@ public struct HTTPLimits: Sendable {
     public var headerTimeout = Interval.seconds(10)
     /// A body may be slower than `bodyRateBytesMin` for this long.
     public var bodyGrace = Interval.seconds(10)
-    /// Bytes a second that a body must average after its grace.
+    /// Bytes a second that a body must average after its grace; 0 is no limit.
     public var bodyRateBytesMin = 1024
     /// A connection without a request, or whose peer takes no bytes, for this long is closed.
     public var idleTimeout = Interval.seconds(75)

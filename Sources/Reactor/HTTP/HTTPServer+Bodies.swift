@@ -147,13 +147,16 @@ extension HTTPServer {
         guard
             // `try?`: these bytes parsed before; that they do not now is a bug, whatever the parser says of them.
             let parsed = try? RequestParser.parse(
-                head.bytes, limits: headLimits, progress: &progress, into: &headers.pointee)
+                head.bytes, limits: headLimits, progress: &progress, into: &headers)
         else {
             preconditionFailure("a head that was parsed once parses again")
         }
+        let connection = connections.at(index)
+        let exchange = connection.pointee.bodyExchange
         let request = Request(
-            exchange: exchange, peer: peer, head: parsed, now: reactor.now,
-            wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes, bodyBytes: body.bytes, table: headers)
+            exchange: exchange, peer: connection.pointee.peer, listener: connection.pointee.listener, head: parsed,
+            now: reactor.now, wallMicroseconds: reactor.wallMicroseconds, headBytes: head.bytes,
+            bodyBytes: body.bytes, table: headers)
         handler.handle(request, note: exchanges.at(exchange.index).pointee.note)
     }
 

@@ -78,6 +78,7 @@ extension HTTPServer: TimerOwner {
         let start = connection.pointee.arrivalStart
         guard start != .never, connection.pointee.isReceiving, !connection.pointee.owesContinue else { return nil }
         if connection.pointee.phase == .head { return (start + limits.headerTimeout, .head) }
+        guard limits.bodyRateBytesMin > 0 else { return nil }
         let earned = Double(connection.pointee.bodyBytes) / Double(limits.bodyRateBytesMin)
         return (start + limits.bodyGrace + .seconds(earned), .body)
     }

@@ -108,7 +108,7 @@ extension HTTPServer: StreamOwner {
         let head: RequestHead
         do throws(HTTPFailure) {
             let parsed = try RequestParser.parse(
-                bytes, limits: headLimits, progress: &connections.at(index).pointee.headProgress, into: &headers.pointee
+                bytes, limits: headLimits, progress: &connections.at(index).pointee.headProgress, into: &headers
             )
             guard let parsed else {
                 beginArrival(index)
@@ -129,7 +129,8 @@ extension HTTPServer: StreamOwner {
             return bytes.byteCount
         }
         let request = Request(
-            exchange: exchange, peer: connections.at(index).pointee.peer, head: head, now: reactor.now,
+            exchange: exchange, peer: connections.at(index).pointee.peer,
+            listener: connections.at(index).pointee.listener, head: head, now: reactor.now,
             wallMicroseconds: reactor.wallMicroseconds, headBytes: bytes, bodyBytes: RawSpan(), table: headers)
         let plan = handler.begin(request, note: &exchanges.at(exchange.index).pointee.note)
         precondition(exchanges.isLive(exchange), "a handler answered in `begin`, where only the plan may refuse")

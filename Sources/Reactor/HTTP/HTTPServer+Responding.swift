@@ -132,6 +132,7 @@ extension HTTPServer {
         date.appendLine(unixSeconds: Int(reactor.wallMicroseconds / 1_000_000), to: &buffer)
         ResponseHead.connection(
             keepAlive: !slot.pointee.closes, version: slot.pointee.isHTTP10 ? .http10 : .http11, into: &buffer)
+        handler.appendHeaders(slot.pointee.note, to: &buffer)
         headers(&buffer)
         if let length { ResponseHead.contentLength(length, into: &buffer) }
         ResponseHead.end(into: &buffer)

@@ -14,7 +14,7 @@ public final class HTTPServer: @unchecked Sendable {
     unowned(unsafe) let handler: any RequestHandler
     var connections: Slab<HTTPConnection>
     var exchanges: Slab<Exchange>
-    let headers: UnsafeMutablePointer<HeaderTable>
+    var headers: HeaderTable
     let headLimits: HeadLimits
     var ids = RequestIDSource()
     var date = HTTPDate()
@@ -43,8 +43,7 @@ public final class HTTPServer: @unchecked Sendable {
         headLimits = HeadLimits(
             uriBytesMax: limits.uriBytesMax, headerBytesMax: limits.headerBytesMax,
             headerCountMax: limits.headerCountMax)
-        headers = .allocate(capacity: 1)
-        headers.initialize(to: HeaderTable(capacity: limits.headerCountMax))
+        headers = HeaderTable(capacity: limits.headerCountMax)
         connections = Slab(countMax: limits.connectionsMax + limits.refusalsMax)
         // One for each connection whatever the others do, and a shared stock for pipelining.
         exchanges = Slab(countMax: limits.connectionsMax + limits.pipelinedStock)

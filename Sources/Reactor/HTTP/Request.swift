@@ -20,8 +20,8 @@ public struct Request: ~Copyable, ~Escapable {
     /// - Parameter table: filled from `headBytes`, and left alone while the request is lent.
     @_lifetime(copy headBytes, copy bodyBytes)
     init(
-        exchange: SlotID, peer: PeerAddress, head: RequestHead, now: Instant, wallMicroseconds: Int64,
-        headBytes: RawSpan, bodyBytes: RawSpan, table: borrowing HeaderTable
+        exchange: SlotID, peer: PeerAddress, listener: UInt32, head: RequestHead, now: Instant,
+        wallMicroseconds: Int64, headBytes: RawSpan, bodyBytes: RawSpan, table: borrowing HeaderTable
     ) {
         self.exchange = exchange
         self.peer = peer
@@ -29,7 +29,6 @@ public struct Request: ~Copyable, ~Escapable {
         self.now = now
         self.wallMicroseconds = wallMicroseconds
         self.listener = listener
-        self.headers = headers
         self.headBytes = headBytes
         self.bodyBytes = bodyBytes
         // The table is its server's, which lends the request for one call: it outlives the bytes.
