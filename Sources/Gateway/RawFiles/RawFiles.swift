@@ -1,7 +1,8 @@
 // Takes raw files from workers: the one entry point of `POST /internal/raw-files`.
 // Shared by all reactors; each upload is a task of its connection's reactor, all that blocks runs on helper threads.
 // Limits: `uploadsMax` uploads at once (one more is a 503), a file's bytes, RawUpload's bounds of its parts. An upload
-// holds at most HTTPLimits.streamBytesMax + RawUpload.writeBytes plus one receive of memory, whatever its size.
+// holds what waits in its body, a copy of that while it is parsed, and up to as much more than RawUpload.writeBytes that
+// is being written: some 2 MiB with the buffers' room, whatever the file's size.
 
 import Logging
 import Reactor

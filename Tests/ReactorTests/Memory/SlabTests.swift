@@ -124,7 +124,7 @@ import Testing
         pool.give(ByteBuffer(capacity: BufferPool.keptBytesMax + 1))
         pool.give(ByteBuffer())
         #expect(pool.keptCount == 0)
-        for _ in 0..<BufferPool.keptMax + 10 { pool.give(ByteBuffer(capacity: 64)) }
+        for _ in 0..<BufferPool.keptMax + 10 { pool.give(ByteBuffer(capacity: BufferPool.freshBytes)) }
         #expect(pool.keptCount == BufferPool.keptMax)
     }
 }
