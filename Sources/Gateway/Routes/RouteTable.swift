@@ -66,7 +66,9 @@ struct RouteTable: Sendable {
             }
         }
         self.routes = routes
-        trie = RouteTrie(routes.map { ($0.method, $0.pattern) })
+        // A pull takes tasks, and the answer to HEAD could not hand them over.
+        let pulls = Set(routes.indices.filter { routes[$0].operation == .work })
+        trie = RouteTrie(routes.map { ($0.method, $0.pattern) }, withoutHead: pulls)
     }
 
     private static let workRoutes: [(HTTPMethod, String, Operation, Access, Route.Body)] = [

@@ -27,6 +27,8 @@ struct RouteTrie {
         var parameterChild = -1
         /// Route by `HTTPMethod.rawValue`; -1 is none.
         var routes = InlineArray<10, Int16>(repeating: -1)
+        /// HEAD is not answered by the route of GET.
+        var refusesHead = false
     }
 
     private struct Edge {
@@ -39,7 +41,8 @@ struct RouteTrie {
     private var text: [UInt8] = []
 
     /// Builds the tree. Patterns are `/a/{b}/c`; two routes of one method and shape are a bug and trap.
-    init(_ routes: [(method: HTTPMethod, pattern: String)]) {
+    /// - Parameter withoutHead: GET routes that do more than tell, so that HEAD may not stand for them.
+    init(_ routes: [(method: HTTPMethod, pattern: String)], withoutHead: Set<Int> = []) {
         let root = Draft()
         for (index, route) in routes.enumerated() {
             var draft = root
@@ -56,6 +59,7 @@ struct RouteTrie {
             let method = Int(route.method.rawValue)
             precondition(draft.routes[method] == -1, "two routes for \(route.method) \(route.pattern)")
             draft.routes[method] = Int16(index)
+            if withoutHead.contains(index) { draft.refusesHead = true }
         }
         nodes.append(Node())
         flatten(root, at: 0)
@@ -64,6 +68,7 @@ struct RouteTrie {
     /// A tree of objects while it is being built.
     private final class Draft {
         var routes = InlineArray<10, Int16>(repeating: -1)
+        var refusesHead = false
         var children: [(text: [UInt8], draft: Draft)] = []
         var parameterDraft: Draft?
 
@@ -83,6 +88,7 @@ struct RouteTrie {
 
     private mutating func flatten(_ draft: Draft, at index: Int) {
         nodes[index].routes = draft.routes
+        nodes[index].refusesHead = draft.refusesHead
         let first = edges.count
         for child in draft.children {
             edges.append(Edge(text: text.count..<text.count + child.text.count, node: nodes.count))
@@ -98,12 +104,14 @@ struct RouteTrie {
         }
     }
 
-    /// Looks a path up. HEAD finds the route of GET.
+    /// Looks a path up. HEAD finds the route of GET, unless it was built without.
     func find(_ method: HTTPMethod, _ path: RawSpan) -> RouteLookup {
         var parameters = InlineArray<4, ByteRange>(repeating: .empty)
         guard let node = walk(path, &parameters) else { return .notFound }
         var route = nodes[node].routes[Int(method.rawValue)]
-        if route == -1, method == .head { route = nodes[node].routes[Int(HTTPMethod.get.rawValue)] }
+        if route == -1, method == .head, !nodes[node].refusesHead {
+            route = nodes[node].routes[Int(HTTPMethod.get.rawValue)]
+        }
         if route >= 0 { return .found(RouteMatch(route: Int(route), parameters: parameters)) }
         let allow = allowed(nodes[node])
         return allow.isEmpty ? .notFound : .methodNotAllowed(allow: allow)
@@ -151,7 +159,7 @@ struct RouteTrie {
         for raw in 0..<node.routes.count where node.routes[raw] >= 0 {
             guard let method = HTTPMethod(rawValue: UInt8(raw)) else { continue }
             names.append("\(method.name)")
-            if method == .get { names.append("HEAD") }
+            if method == .get, !node.refusesHead { names.append("HEAD") }
         }
         return names.joined(separator: ", ")
     }
