@@ -40,6 +40,7 @@ struct WorkQuery {
                 guard isPollID(value.bytes) else {
                     throw .invalidRequest("poll_id: expected 1 to 64 visible characters", .text("parameter", "poll_id"))
                 }
+                lists.pollID.clear()
                 lists.pollID.append(value.bytes)
             } else if RequestTarget.isName(item.name, "platforms", query)
                 || RequestTarget.isName(item.name, "platforms[]", query)
@@ -52,7 +53,7 @@ struct WorkQuery {
 
     private static func integer(_ text: RawSpan, _ name: StaticString, _ range: ClosedRange<Int>) throws(Problem) -> Int
     {
-        guard let value = Int(text.string), range.contains(value) else {
+        guard isPlainNumber(text), let value = Int(text.string), range.contains(value) else {
             throw .invalidRequest(
                 "\(name): expected a whole number from \(range.lowerBound) to \(range.upperBound)",
                 .text("parameter", "\(name)"))
@@ -61,10 +62,21 @@ struct WorkQuery {
     }
 
     private static func seconds(_ text: RawSpan) throws(Problem) -> Double {
-        guard let value = Double(text.string), value >= 0, value <= waitSecondsMax else {
+        guard isPlainNumber(text), let value = Double(text.string), value <= waitSecondsMax else {
             throw .invalidRequest("wait: expected seconds from 0 to 30", .text("parameter", "wait"))
         }
         return value
+    }
+
+    /// Digits, and points, of which the caller's conversion allows as many as it wants: no sign, exponent, hexadecimal.
+    private static func isPlainNumber(_ text: RawSpan) -> Bool {
+        for offset in 0..<text.byteCount {
+            switch text.byte(at: offset) {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."): continue
+            default: return false
+            }
+        }
+        return true
     }
 
     private static func isPollID(_ text: RawSpan) -> Bool {
