@@ -14,11 +14,17 @@ public final class LabelSet: Sendable {
         var fixed: [[(String, String)]]
     }
 
+    private struct Values: Sendable {
+        var names: [String] = []
+        /// `other` has been described.
+        var hasOther = false
+    }
+
     private let registry: MetricsRegistry
     private let label: String
     public let valuesMax: Int
     private let families: Mutex<[Family]> = Mutex([])
-    private let values: Mutex<[String]> = Mutex([])
+    private let values = Mutex(Values())
 
     /// - Parameter valuesMax: values besides `other`.
     public init(_ registry: MetricsRegistry, label: String, valuesMax: Int) {
@@ -40,10 +46,16 @@ public final class LabelSet: Sendable {
     /// The position of a value: its own, or that of `other` when the set is full. Takes a lock: ask once a value.
     func position(of value: String) -> Int {
         let (position, isNew) = values.withLock { values in
-            if let known = values.firstIndex(of: value) { return (known, false) }
-            guard values.count <= valuesMax else { return (valuesMax, false) }
-            values.append(values.count < valuesMax ? value : Self.otherValue)
-            return (values.count - 1, true)
+            // A value that is called so counts with the others: two series of one name would break the page.
+            if value != Self.otherValue {
+                if let known = values.names.firstIndex(of: value) { return (known, false) }
+                if values.names.count < valuesMax {
+                    values.names.append(value)
+                    return (values.names.count - 1, true)
+                }
+            }
+            defer { values.hasOther = true }
+            return (valuesMax, !values.hasOther)
         }
         if isNew { describe(position < valuesMax ? value : Self.otherValue, position) }
         return position
