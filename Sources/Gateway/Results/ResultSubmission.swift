@@ -17,6 +17,8 @@ struct ResultSubmission: ~Copyable {
     var problem: Problem?
     /// Elements of the two lists of the answer, with their commas.
     private var errors = ByteBuffer()
+    /// Elements of `errors`; failed items are counted later, when all of a chunk is settled.
+    private var errorCount = 0
     private var failures = ByteBuffer()
 
     init(exchange: SlotID, items: Int) {
@@ -53,7 +55,8 @@ struct ResultSubmission: ~Copyable {
         failures.append("\",\"message\":")
         failures.append(jsonString: message)
         failures.append("}")
-        guard failed < Self.errorsMax else { return }
+        guard errorCount < Self.errorsMax else { return }
+        errorCount += 1
         if !errors.isEmpty { errors.append(UInt8(ascii: ",")) }
         var text = ByteBuffer(capacity: 128)
         text.append("results[")
