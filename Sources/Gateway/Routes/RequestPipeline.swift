@@ -221,4 +221,9 @@ final class RequestPipeline: RequestHandler {
     }
 
     func abandoned(_ exchange: SlotID, note: RequestNote) {}
+
+    func connectionChanged(listener: UInt32, isOpen: Bool) {
+        shard.add(shared.metrics.activeConnections[Int(listener)], isOpen ? 1 : -1)
+        if isOpen { shard.add(shared.metrics.connections[Int(listener)], 1) }
+    }
 }

@@ -13,6 +13,7 @@ extension HTTPServer: ListenerOwner {
         }
         acceptedCount += 1
         guard let index = adopt(descriptor, peer: peer, tag: tag) else { return counter.left(peer) }
+        handler.connectionChanged(listener: tag, isOpen: true)
         rearm(index)
     }
 

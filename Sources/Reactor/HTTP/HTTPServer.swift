@@ -109,7 +109,12 @@ public final class HTTPServer: @unchecked Sendable {
         reactor.cancel(connections.at(index).pointee.timer)
         leaveBody(.connectionClosed, index)
         let connection = connections.remove(index)
-        if connection.isRefusal { refusalCount -= 1 } else { counter.left(connection.peer) }
+        if connection.isRefusal {
+            refusalCount -= 1
+        } else {
+            counter.left(connection.peer)
+            handler.connectionChanged(listener: connection.listener, isOpen: false)
+        }
         let first = connection.firstExchange
         HTTPServer.closeStream(connection)
         abandon(from: first)

@@ -24,11 +24,15 @@ public protocol RequestHandler: AnyObject {
     /// The connection of an exchange not yet answered is gone; answering it does nothing any more.
     /// A client that only ends its sending half is still there: it may be waiting for its answer.
     func abandoned(_ exchange: SlotID, note: RequestNote)
+    /// A connection of a listener was taken in, or (`isOpen` false) has gone. Those that are refused for want of room are
+    /// not told.
+    func connectionChanged(listener: UInt32, isOpen: Bool)
     /// The client has taken what was written of a streamed answer, whose writer had to stop (`writeBody`).
     func hasRoom(_ exchange: SlotID, note: RequestNote)
 }
 
 extension RequestHandler {
     public func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {}
+    public func connectionChanged(listener: UInt32, isOpen: Bool) {}
     public func hasRoom(_ exchange: SlotID, note: RequestNote) {}
 }
