@@ -97,6 +97,12 @@ public final class ClientSocket {
         return try receiveOnce()
     }
 
+    /// Whether bytes, or the end, have arrived that nobody has taken.
+    public var hasInput: Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return !received.isEmpty || poll(&entry, 1, 0) > 0
+    }
+
     /// Removes `count` gathered bytes and returns them.
     public func take(_ count: Int) -> [UInt8] {
         let taken = Array(received[..<count])

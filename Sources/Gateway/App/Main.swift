@@ -8,7 +8,10 @@ struct GatewayCommand: ParsableCommand {
         commandName: "gateway",
         abstract: "A gateway for worker fleets: tasks out, results in, Redis and PostgreSQL behind it.",
         version: BuildInfo.version,
-        subcommands: [ServeCommand.self, CheckConfigCommand.self, TokenCommand.self, MigrateCommand.self],
+        subcommands: [
+            ServeCommand.self, CheckConfigCommand.self, TokenCommand.self, MigrateCommand.self, EnqueueCommand.self,
+            ImportLegacyCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self)
 }
 

@@ -11,6 +11,9 @@ final class Shard: @unchecked Sendable {
     let postgres: PostgresClient
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
+    /// One a kind on the process's first reactor, none on the others.
+    private let reapers: [Reaper]
+    private let censuses: [QueueCensus]
 
     init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
         self.reactor = reactor
@@ -23,10 +26,18 @@ final class Shard: @unchecked Sendable {
         pipeline = RequestPipeline(shared: shared, shard: shard)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
-        handlers = WorkHandlers(
+        handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
         let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres)
-        pipeline.connect(handlers, ops)
+        let queueOps = QueueOps(shared: shared, reactor: reactor, server: server, redis: redis)
+        pipeline.connect(handlers, ops, queueOps)
+        let kinds = reactor.index == 0 ? WorkKind.allCases : []
+        reapers = kinds.map { [redis] in
+            Reaper(kind: $0, shared: shared, reactor: reactor, redis: redis, token: shared.processToken)
+        }
+        censuses = kinds.map { [redis] in
+            QueueCensus(kind: $0, shared: shared, reactor: reactor, redis: redis)
+        }
         reactor.stalled = { length in
             logger.warning(
                 "a turn of the loop took too long",
@@ -67,6 +78,9 @@ final class Shard: @unchecked Sendable {
         reactor.join(server)
         redis.start()
         postgres.start()
+        handlers.start()
+        for reaper in reapers { reaper.start() }
+        for census in censuses { census.start() }
         for listener in listeners {
             let isServed = server.listen(Descriptor(listener.descriptor), tag: listener.tag)
             precondition(isServed, "a new reactor has room for its listeners")
@@ -75,13 +89,24 @@ final class Shard: @unchecked Sendable {
 
     /// Stops accepting, lets requests in flight finish. `completion` comes on the reactor's thread.
     func drain(_ completion: @escaping @Sendable () -> Void) {
-        reactor.spawn { [self] in server.drain(completion) }
+        reactor.spawn { [self] in
+            handlers.drain()
+            let released = reapers.map { $0.drain() }
+            server.drain { [self] in
+                reactor.spawn {
+                    for release in released { await release.value }
+                    completion()
+                }
+            }
+        }
     }
 
     /// Closes what is still open.
     func close() {
         reactor.spawn { [self] in
             server.close()
+            for census in censuses { census.close() }
+            handlers.close()
             redis.close()
             postgres.close()
         }

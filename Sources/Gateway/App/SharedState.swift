@@ -18,6 +18,8 @@ struct SharedState: Sendable {
     let life: LifeState
     let scripts: QueueScripts
     let rawFiles: RawFiles
+    /// Names this process among the gateways of one Redis.
+    let processToken: String
     let postgres: PostgresTarget
     /// Prepared by every connection.
     let statements: PostgresStatements
@@ -40,6 +42,7 @@ struct SharedState: Sendable {
         rawFiles = try RawFiles(
             storage: configuration.rawStorage, fileBytesMax: configuration.rawFileBytesMax,
             environment: ProcessInfo.processInfo.environment)
+        processToken = TokenCommand.make()
         postgres = try PostgresTarget(configuration.postgresURL)
         var prepared = PostgresStatements()
         resultStatements = WorkKind.allCases.map { ResultStatements($0, in: &prepared) }

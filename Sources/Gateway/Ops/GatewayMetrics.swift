@@ -11,6 +11,38 @@ enum TaskStatus: Int, CaseIterable, Sendable {
     var name: String { "\(self)" }
 }
 
+/// Gauges of a queue, refreshed every few seconds; the same on every gateway of a fleet, so take their maximum.
+enum QueueGauge: Int, CaseIterable, Sendable {
+    // By kind, platform and priority.
+    case depth, oldest, leased, delayed, dead
+    // By kind and platform.
+    case workers
+
+    var name: String {
+        switch self {
+        case .depth: "gateway_queue_depth"
+        case .oldest: "gateway_queue_oldest_seconds"
+        case .leased: "gateway_tasks_leased"
+        case .delayed: "gateway_tasks_delayed"
+        case .dead: "gateway_tasks_dead"
+        case .workers: "gateway_workers_active"
+        }
+    }
+
+    var help: String {
+        switch self {
+        case .depth: "Tasks that are ready."
+        case .oldest: "Age of the oldest ready task, from its enqueueing."
+        case .leased: "Tasks that workers hold."
+        case .delayed: "Tasks that wait for a retry."
+        case .dead: "Dead letters."
+        case .workers: "Workers heard from within the lease time, by each platform they name."
+        }
+    }
+
+    var priorities: ClosedRange<Int> { self == .workers ? 0...0 : 1...4 }
+}
+
 /// Values of the `outcome` label, one metric each.
 struct OutcomeMetrics: Sendable {
     var inserted: MetricID
@@ -52,6 +84,8 @@ final class GatewayMetrics: Sendable {
     let activeConnections: [MetricID]
     let connections: [MetricID]
     private let tasks: Int
+    /// Families, by `QueueGauge`.
+    private let queueGauges: [Int]
     private let requests: [RequestMetrics]
 
     /// What is counted of one route.
@@ -116,6 +150,7 @@ final class GatewayMetrics: Sendable {
             fixed: WorkKind.allCases.flatMap { kind in
                 TaskStatus.allCases.map { [("kind", kind.name), ("status", $0.name)] }
             })
+        queueGauges = QueueGauge.allCases.map { [platforms] in Self.describe($0, platforms) }
         Self.describeProcess(registry)
         shards = registry.makeShards(reactors)
     }
@@ -132,6 +167,14 @@ final class GatewayMetrics: Sendable {
                 registry.add(
                     .counter, "gateway_requests_total", "Requests answered.",
                     labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200)
+            })
+    }
+
+    private static func describe(_ gauge: QueueGauge, _ platforms: LabelSet) -> Int {
+        platforms.addFamily(
+            .gauge, gauge.name, gauge.help,
+            fixed: WorkKind.allCases.flatMap { kind in
+                gauge.priorities.map { [("kind", kind.name)] + ($0 > 0 ? [("priority", "\($0)")] : []) }
             })
     }
 
@@ -194,6 +237,17 @@ final class GatewayMetrics: Sendable {
     ) -> MetricID {
         let fixed = Int(kind.rawValue) * TaskStatus.allCases.count + status.rawValue
         return cache.metric(family: tasks, fixed: fixed, value: platform)
+    }
+}
+
+extension GatewayMetrics {
+    /// A queue's gauge; the cache is the caller's reactor's.
+    /// - Parameter priority: 1 … 4, 0 for a gauge without.
+    func queueGauge(
+        _ gauge: QueueGauge, _ kind: WorkKind, priority: Int, platform: RawSpan, in cache: inout LabelCache
+    ) -> MetricID {
+        let fixed = Int(kind.rawValue) * gauge.priorities.count + priority - gauge.priorities.lowerBound
+        return cache.metric(family: queueGauges[gauge.rawValue], fixed: fixed, value: platform)
     }
 }
 

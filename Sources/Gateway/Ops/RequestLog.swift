@@ -19,10 +19,12 @@ struct RequestLog {
 
     mutating func record(_ exchange: borrowing AnsweredExchange) {
         sequence &+= 1
-        let latencyMs = Int(exchange.duration.nanoseconds / 1_000_000)
+        let route = Int(exchange.note.route)
+        // A pull that waits is not slow.
+        let mayWait = route < routes.routes.count && routes.routes[route].operation == .work
+        let latencyMs = mayWait ? 0 : Int(exchange.duration.nanoseconds / 1_000_000)
         let isNoteworthy = rule.includes(status: exchange.status, latencyMs: latencyMs, sequence: sequence)
         guard isNoteworthy || logsAll else { return }
-        let route = Int(exchange.note.route)
         var metadata: Logger.Metadata = [
             "request_id": "\(exchange.requestID.description)", "method": "\(exchange.method.name)",
             "path": "\(Self.withoutQuery(exchange.target))", "status": "\(exchange.status)",

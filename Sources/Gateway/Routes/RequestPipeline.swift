@@ -12,6 +12,7 @@ final class RequestPipeline: RequestHandler {
     /// Set by `connect` before the first request: they need the server, which needs this.
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
+    private var queueOps: QueueOps!
     /// Lent for the worker id of the request in hand.
     private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
 
@@ -21,9 +22,10 @@ final class RequestPipeline: RequestHandler {
         log = RequestLog(shared.configuration, routes: shared.routes)
     }
 
-    func connect(_ handlers: WorkHandlers, _ ops: OpsHandlers) {
+    func connect(_ handlers: WorkHandlers, _ ops: OpsHandlers, _ queueOps: QueueOps) {
         self.handlers = handlers
         self.ops = ops
+        self.queueOps = queueOps
     }
 
     // MARK: Head
@@ -183,6 +185,11 @@ final class RequestPipeline: RequestHandler {
         case .ready: ops.ready(request)
         case .metrics: ops.metrics(request)
         case .enqueue, .rawFile: preconditionFailure("a streamed request has no handler")
+        case .queue, .deadList, .deadRequeue, .deadDelete, .workers, .command, .cancel:
+            let surfaces = shared.listeners[Int(request.listener)].surfaces
+            queueOps.handle(
+                shared.routes.routes[match.route].operation, request, kind(of: note),
+                kinds: shared.routes.kinds(of: match.route, on: surfaces), parameter: match.parameters[0])
         case let operation:
             var worker = exchange(&spareID, for: ByteBuffer())
             readWorkerID(request, into: &worker)
@@ -200,7 +207,7 @@ final class RequestPipeline: RequestHandler {
         case .results: handlers.results(request, kind, worker: worker)
         case .complete: handlers.complete(request, kind, worker: worker, task: task)
         case .fail: handlers.fail(request, kind, worker: worker, task: task)
-        case .health, .ready, .metrics, .enqueue, .rawFile: preconditionFailure("not a worker's operation")
+        default: preconditionFailure("not a worker's operation")
         }
     }
 
@@ -220,7 +227,7 @@ final class RequestPipeline: RequestHandler {
         log.record(exchange)
     }
 
-    func abandoned(_ exchange: SlotID, note: RequestNote) {}
+    func abandoned(_ exchange: SlotID, note: RequestNote) { handlers.abandoned(exchange) }
 
     func connectionChanged(listener: UInt32, isOpen: Bool) {
         shard.add(shared.metrics.activeConnections[Int(listener)], isOpen ? 1 : -1)

@@ -15,6 +15,14 @@ enum Operation: Sendable {
     case fail
     case enqueue
     case rawFile
+    // Operators: QueueOps.
+    case queue
+    case deadList
+    case deadRequeue
+    case deadDelete
+    case workers
+    case command
+    case cancel
 }
 
 /// Who may call a route.
@@ -42,7 +50,7 @@ struct Route: Sendable {
     var body: Body
     /// Listeners that serve it.
     var surfaces: Surfaces
-    /// nil: the listener's own kind, parcel where it serves both.
+    /// nil: the listener's own kind, parcel where it serves both or none.
     var kind: WorkKind?
 }
 
@@ -62,7 +70,7 @@ struct RouteTable: Sendable {
             routes += Self.workRoutes.map { route in
                 Route(
                     method: route.0, pattern: prefix + route.1, operation: route.2, access: route.3, body: route.4,
-                    surfaces: surfaces, kind: kind)
+                    surfaces: route.3 == .ops ? surfaces.union(.ops) : surfaces, kind: kind)
             }
         }
         self.routes = routes
@@ -79,6 +87,13 @@ struct RouteTable: Sendable {
         (.post, "/tasks/{id}/fail", .fail, .worker, .buffered),
         (.post, "/tasks", .enqueue, .ops, .streamed),
         (.post, "/raw-files", .rawFile, .worker, .streamed),
+        (.delete, "/tasks/{id}", .cancel, .ops, .none),
+        (.get, "/queue", .queue, .ops, .none),
+        (.get, "/dlq", .deadList, .ops, .none),
+        (.post, "/dlq/requeue", .deadRequeue, .ops, .buffered),
+        (.delete, "/dlq", .deadDelete, .ops, .buffered),
+        (.get, "/workers", .workers, .ops, .none),
+        (.post, "/workers/{id}/commands", .command, .ops, .buffered),
     ]
 
     private static func open(_ pattern: String, _ operation: Operation, _ surfaces: Surfaces) -> Route {
@@ -87,10 +102,18 @@ struct RouteTable: Sendable {
             kind: nil)
     }
 
+    /// The kinds that a request of a route is about where it may be about several: all that its listener serves, or
+    /// all where it serves workers of none.
+    func kinds(of route: Int, on surfaces: Surfaces) -> [WorkKind] {
+        if let kind = routes[route].kind { return [kind] }
+        if surfaces.isDisjoint(with: .worker) { return WorkKind.allCases }
+        return WorkKind.allCases.filter { surfaces.contains($0 == .parcel ? .parcel : .party) }
+    }
+
     func find(_ method: HTTPMethod, _ path: RawSpan) -> RouteLookup { trie.find(method, path) }
 
     /// The kind that a request on a listener is about.
     func kind(of route: Int, on surfaces: Surfaces) -> WorkKind {
-        routes[route].kind ?? (surfaces.contains(.parcel) ? .parcel : .party)
+        routes[route].kind ?? (surfaces.contains(.party) && !surfaces.contains(.parcel) ? .party : .parcel)
     }
 }

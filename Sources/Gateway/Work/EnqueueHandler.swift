@@ -172,7 +172,8 @@ final class EnqueueHandler: @unchecked Sendable {
 }
 
 /// Tasks for one call of the `enqueue` script.
-private struct EnqueueBatch {
+struct EnqueueBatch {
+    /// Task id and body of each, as the script takes them.
     private(set) var arguments: [RedisArgument] = []
     private var bytes = 0
 

@@ -47,7 +47,7 @@ extension WorkHandlers: HeartbeatAnswering {
     /// A heartbeat that lists its tasks: says what it holds no longer, takes back what it does not list.
     func reconcile(_ exchange: SlotID, _ kind: WorkKind, worker: RawSpan, status: WorkerStatus, body: RawSpan) {
         var arguments: [RedisArgument] = [
-            "", .string(worker.string), .integer(shared.configuration.deliveryMs),
+            "", .string(worker.string), .integer(QueueRules(shared.configuration).deliveryMs),
             .integer(shared.configuration.maxRetries),
         ]
         var text = ByteBuffer(capacity: 128)
@@ -141,13 +141,28 @@ extension WorkHandlers: PullAnswering {
                 out.append(decimal: reply[4 + 2 * task].integer ?? 0)
                 out.append(UInt8(ascii: "}"))
             }
-            out.append("],\"retry_after\":")
-            out.append(decimal: count > 0 ? 0 : retryAfterSeconds(reply))
-            out.append(",\"lease_seconds\":")
-            out.append(decimal: shared.configuration.leaseMs / 1000)
-            out.append("}")
+            endPull(retryAfterSeconds: 0, &out)
         }
+        retryAdvice[Int(kind.rawValue)].found()
         if reply[2].integer == 0 { countLeased(kind, reply, tasks: count) }
+    }
+
+    func pullEmpty(_ exchange: SlotID, kind: WorkKind, dueInMs: Int?, hasWaited: Bool) {
+        var generator = SystemRandomNumberGenerator()
+        let seconds = retryAdvice[Int(kind.rawValue)].seconds(
+            now: reactor.now, dueInMs: dueInMs, hasWaited: hasWaited, using: &generator)
+        server.respond(exchange, status: 200) { out in
+            out.append("{\"tasks\":[")
+            endPull(retryAfterSeconds: seconds, &out)
+        }
+    }
+
+    private func endPull(retryAfterSeconds: Int, _ out: inout ByteBuffer) {
+        out.append("],\"retry_after\":")
+        out.append(decimal: retryAfterSeconds)
+        out.append(",\"lease_seconds\":")
+        out.append(decimal: shared.configuration.leaseMs / 1000)
+        out.append("}")
     }
 
     /// Counts the delivered tasks by platform, which stands at the start of every body.
@@ -156,14 +171,6 @@ extension WorkHandlers: PullAnswering {
             guard let platform = TaskBody.platform(of: reply[3 + 2 * task].bytes) else { continue }
             count(kind, .leased, platform: platform)
         }
-    }
-
-    /// When an idle worker should ask again: soon if a delayed task is about to be due, otherwise in a few seconds,
-    /// not all at the same time.
-    private func retryAfterSeconds(_ reply: RedisReply) -> Int {
-        let (nowMs, dueMs) = (reply[0].integer ?? 0, reply[1].integer ?? 0)
-        let idle = Int.random(in: 2...5)
-        return dueMs > 0 ? min(idle, max(1, (dueMs - nowMs + 999) / 1000)) : idle
     }
 
     func pullFailed(_ exchange: SlotID, _ problem: Problem) { server.respond(exchange, problem) }

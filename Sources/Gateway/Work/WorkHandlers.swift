@@ -17,6 +17,11 @@ final class WorkHandlers: @unchecked Sendable {
     private var completes: [CompleteBatch] = []
     private var resultBatches: [ResultBatch] = []
     private var puller: WorkPull!
+    /// Pulls that wait, by kind.
+    private var polls: [LongPoll] = []
+    private var wake: WakeChannel!
+    /// What workers that got nothing are told, by kind.
+    var retryAdvice = WorkKind.allCases.map { _ in RetryAdvice() }
     private var platforms: LabelCache
     /// Reused by every results request of the reactor.
     private var items: [ParcelResult] = []
@@ -25,7 +30,7 @@ final class WorkHandlers: @unchecked Sendable {
     init(
         shared: SharedState, reactor: Reactor, server: HTTPServer, redis: RedisClient, postgres: PostgresClient,
         shard: MetricsShard
-    ) {
+    ) throws(RedisFailure) {
         self.shared = shared
         self.reactor = reactor
         self.server = server
@@ -35,7 +40,14 @@ final class WorkHandlers: @unchecked Sendable {
         self.shard = shard
         rawFiles = RawFileHandler(reactor: reactor, server: server, files: shared.rawFiles)
         enqueue = EnqueueHandler(reactor: reactor, server: server, redis: redis, scripts: scripts)
-        puller = WorkPull(redis: redis, scripts: scripts, configuration: shared.configuration, answering: self)
+        polls = WorkKind.allCases.map {
+            LongPoll(kind: $0, reactor: reactor, server: server, redis: redis, answering: self)
+        }
+        wake = try WakeChannel(
+            reactor: reactor, endpoint: RedisClient.Endpoint(shared.configuration.redis), polls: polls,
+            heard: { [unowned self] kind in retryAdvice[Int(kind.rawValue)].found() })
+        puller = WorkPull(
+            redis: redis, scripts: scripts, configuration: shared.configuration, polls: polls, answering: self)
         for kind in WorkKind.allCases {
             heartbeats.append(HeartbeatBatch(kind: kind, reactor: reactor, redis: redis, answering: self))
             completes.append(CompleteBatch(kind: kind, redis: redis, scripts: scripts, answering: self))
@@ -48,6 +60,22 @@ final class WorkHandlers: @unchecked Sendable {
 
     /// What acts at a turn's end, in order; the clients that send must come after these.
     var turnParticipants: [any TurnParticipant] { heartbeats + completes + resultBatches }
+
+    // MARK: Life
+
+    func start() { wake.start() }
+
+    /// Answers the pulls that wait; none waits from now on.
+    func drain() {
+        for poll in polls { poll.drain() }
+    }
+
+    func close() { wake.close() }
+
+    /// The client of an unanswered request has gone.
+    func abandoned(_ exchange: SlotID) {
+        for poll in polls { poll.abandoned(exchange) }
+    }
 
     /// Counts what became of tasks of a platform.
     func count(_ kind: WorkKind, _ status: TaskStatus, platform: RawSpan, _ tasks: Int = 1) {

@@ -126,6 +126,8 @@ struct WorkQueryLists: ~Copyable {
 protocol PullAnswering: AnyObject {
     /// The claim landed: element 3 on of `reply` are body and attempt of each task.
     func pullLanded(_ exchange: SlotID, kind: WorkKind, reply: RedisReply)
+    /// There was nothing. `dueInMs`: until the next delayed task is due, nil where none is known.
+    func pullEmpty(_ exchange: SlotID, kind: WorkKind, dueInMs: Int?, hasWaited: Bool)
     func pullFailed(_ exchange: SlotID, _ problem: Problem)
 }
 
@@ -140,18 +142,22 @@ final class WorkPull: RedisFlightOwner {
     }
 
     private let redis: RedisClient
-    private let configuration: GatewayConfiguration
+    private let rules: QueueRules
     private unowned let answering: any PullAnswering
+    /// By kind: where pulls with `wait` go.
+    private let polls: [LongPoll]
     private let script: RedisScript
     private let prefixes: [String]
     private var pulls = Slab<Pull>(countMax: WorkPull.pullsMax)
     private var lists = WorkQueryLists()
 
     init(
-        redis: RedisClient, scripts: QueueScripts, configuration: GatewayConfiguration, answering: any PullAnswering
+        redis: RedisClient, scripts: QueueScripts, configuration: GatewayConfiguration, polls: [LongPoll],
+        answering: any PullAnswering
     ) {
         self.redis = redis
-        self.configuration = configuration
+        self.polls = polls
+        rules = QueueRules(configuration)
         self.answering = answering
         script = scripts[.claim]
         prefixes = WorkKind.allCases.map(\.queueKeys.prefix)
@@ -165,6 +171,7 @@ final class WorkPull: RedisFlightOwner {
         } catch {
             return answering.pullFailed(asked, error)
         }
+        if parameters.waitSeconds > 0, wait(asked, kind, worker, parameters) { return }
         guard let slot = pulls.insert(Pull(exchange: asked, kind: kind)) else {
             return answering.pullFailed(asked, .overloaded)
         }
@@ -178,6 +185,23 @@ final class WorkPull: RedisFlightOwner {
         answering.pullFailed(asked, redis.isConnected ? .overloaded : .redisAway)
     }
 
+    /// Hands a pull to the long polls; false where it cannot wait.
+    private func wait(_ asked: SlotID, _ kind: WorkKind, _ worker: RawSpan, _ query: WorkQuery) -> Bool {
+        var command = ByteBuffer(capacity: 512)
+        let read = exchange(&lists, for: WorkQueryLists())
+        encode(kind, worker, query, read, &command)
+        let filter = Self.filter(query, read)
+        lists = read
+        return polls[Int(kind.rawValue)].take(
+            asked, wait: .seconds(query.waitSeconds), filter: filter, command: command.bytes.array)
+    }
+
+    /// Equal for pulls that can be given the same tasks: the tier, and the platforms in order.
+    private static func filter(_ query: WorkQuery, _ lists: borrowing WorkQueryLists) -> [UInt8] {
+        let names = lists.platforms.bytes.array.split(separator: 0).sorted { $0.lexicographicallyPrecedes($1) }
+        return [UInt8(query.maxTier)] + names.joined(separator: [0])
+    }
+
     private func encode(
         _ kind: WorkKind, _ worker: RawSpan, _ query: WorkQuery, _ lists: borrowing WorkQueryLists,
         _ out: inout ByteBuffer
@@ -189,8 +213,8 @@ final class WorkPull: RedisFlightOwner {
         out.argument(query.capacity)
         out.argument(query.maxTier)
         out.argument(lists.pollID.bytes)
-        out.argument(configuration.deliveryMs)
-        out.argument(configuration.taskTimeoutMs)
+        out.argument(rules.deliveryMs)
+        out.argument(rules.taskTimeoutMs)
         out.argument(Self.leasesMax)
         var start = 0
         for end in 0..<lists.platforms.count where lists.platforms.bytes.byte(at: end) == 0 {
@@ -204,7 +228,10 @@ final class WorkPull: RedisFlightOwner {
         guard reply.kind == .array, reply.count >= 3 else {
             return answering.pullFailed(pull.exchange, .unavailable("Redis refused the pull: \(reply.bytes.string)"))
         }
-        answering.pullLanded(pull.exchange, kind: pull.kind, reply: reply)
+        if reply.count > 3 { return answering.pullLanded(pull.exchange, kind: pull.kind, reply: reply) }
+        let (nowMs, dueMs) = (reply[0].integer ?? 0, reply[1].integer ?? 0)
+        answering.pullEmpty(
+            pull.exchange, kind: pull.kind, dueInMs: dueMs > 0 ? max(0, dueMs - nowMs) : nil, hasWaited: false)
     }
 
     func flightFailed(_ failure: RedisFailure, tag: UInt64) {

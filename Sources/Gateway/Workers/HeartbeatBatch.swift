@@ -57,7 +57,9 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
         swap(&gathering, &flying)
         departed = reactor.now
         refusal = nil
-        let seenMs = Int(redis.fleetMilliseconds(reactor.now))
+        // One up: our idea of Redis' time may lag a little, and who is heard in the millisecond of its delivery has
+        // confirmed it.
+        let seenMs = Int(redis.fleetMilliseconds(reactor.now)) + 1
         // Taken out while it is read: a span must not see its buffer change hands.
         let load = exchange(&flying, for: BatchLoad())
         let isSent = redis.submit(owner: self, tag: 0, replies: 4) { encode(load, seenMs, &$0) }

@@ -4,7 +4,7 @@
 import CReactor
 
 /// Names a counter or gauge: a word of every shard.
-public struct MetricID: Sendable {
+public struct MetricID: Hashable, Sendable {
     @usableFromInline let word: Int32
 }
 

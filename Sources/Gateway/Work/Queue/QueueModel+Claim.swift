@@ -6,6 +6,8 @@ extension QueueModel {
         /// When the next delayed task is due; 0 where none waits.
         var dueMs = 0
         var isRepeated = false
+        /// The worker holds all that it may.
+        var isFull = false
         var tasks: [Delivered] = []
     }
 
@@ -24,6 +26,7 @@ extension QueueModel {
         var delivery = Delivery(dueMs: items.values.compactMap(\.dueMs).min() ?? 0)
         var claimed: [TaskID] = []
         let room = min(capacity, rules.leasesPerWorkerMax - held(by: worker).count)
+        delivery.isFull = room <= 0
         while claimed.count < room, let entry = nextEntry(tierMax: tierMax, platforms: platforms) {
             let id = oldest(of: entry, tierMax: tierMax)!
             lastTurn += 1

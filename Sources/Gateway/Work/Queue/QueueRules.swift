@@ -18,6 +18,17 @@ struct QueueRules: Sendable, Equatable {
     var leasesPerWorkerMax = 10_000
 }
 
+extension QueueRules {
+    init(_ configuration: GatewayConfiguration) {
+        leaseMs = configuration.leaseMs
+        // A lease that never was confirmed is no longer than one that was.
+        deliveryMs = min(configuration.deliveryMs, configuration.leaseMs, configuration.taskTimeoutMs)
+        taskTimeoutMs = configuration.taskTimeoutMs
+        retriesMax = configuration.maxRetries
+        retryBaseMs = configuration.retryBaseMs
+    }
+}
+
 /// What one call of a script may be given or does at most. Those marked * are constants of the Lua files too.
 enum QueueLimits {
     static let enqueueItemsMax = 1_000

@@ -44,7 +44,7 @@ enum QueueScript: String, CaseIterable, Sendable {
     /// `now, cursor, limit` → `[now_ms, total, next_cursor, (worker, seen_ms, leases, status)…]`.
     case workers
     /// `now, alive_ms, offset, limit` → `[now_ms, queued, leased, delayed, dead, workers, alive, next_offset, oldest_ms,
-    /// (platform, priority, depth)…]`.
+    /// (platform, priority, depth, oldest_ms)…]`.
     case stats
     /// `now, HOST:PORT…` → the size of the pool. The proxy scripts live beside the queue (a worker's leases and proxies
     /// end together), in partition 0 of its kind.

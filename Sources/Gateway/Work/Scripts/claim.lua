@@ -3,7 +3,8 @@
 -- ARGV  now, worker, capacity 1 … 100, max_tier 1 … 4, poll_id or '', delivery_ms, timeout_ms, leases_max,
 --       then 0 … 64 platforms (none is all)
 -- Reply [now_ms, due_ms, repeated, body, attempt, body, attempt, …]: due_ms is when the next delayed task is due (0: none
---       waits), repeated is 1 where this poll_id's delivery is given again. A Task is body .. attempt .. '}'.
+--       waits), repeated is 1 where this poll_id's delivery is given again, 2 where the worker holds leases_max already.
+--       A Task is body .. attempt .. '}'.
 -- Parts clock heard ready promote
 -- Cost  O(capacity × (tiers + log n)), whatever the number of platforms.
 local PROMOTE_MAX = 32
@@ -171,7 +172,7 @@ local function settle(entries, count)
 end
 
 local room = math.min(capacity, leases_max - redis.call('ZCARD', held))
-if room <= 0 then return reply end
+if room <= 0 then return {now, reply[2], 2} end
 local entries = #ARGV > 8 and entries_named() or entries_all()
 local chosen = choose(entries, room)
 if #chosen == 0 then return reply end

@@ -100,7 +100,8 @@ extension QueueHarness {
         meet(delivery.tasks.map { $0.attempt == 1 ? "claim first" : "claim later" })
         if delivery.isRepeated { meet(["claim repeated"]) }
         let wanted = delivery.tasks.flatMap { [$0.body, "\($0.attempt)"] }
-        expectEqual(reply.map(\.text), ["\(nowMs)", "\(delivery.dueMs)", delivery.isRepeated ? "1" : "0"] + wanted)
+        let sort = delivery.isRepeated ? "1" : delivery.isFull ? "2" : "0"
+        expectEqual(reply.map(\.text), ["\(nowMs)", "\(delivery.dueMs)", sort] + wanted)
         return delivery
     }
 
@@ -293,7 +294,7 @@ extension QueueHarness {
             offset = reply[7].integer
             let oldestMs = reply[8].integer
             if oldestMs > 0 { stats.oldestMs = stats.oldestMs == 0 ? oldestMs : min(stats.oldestMs, oldestMs) }
-            for row in stride(from: 9, to: reply.count, by: 3) {
+            for row in stride(from: 9, to: reply.count, by: 4) {
                 stats.depth[reply[row].text, default: [:]][reply[row + 1].integer, default: 0] += reply[row + 2].integer
             }
         } while offset > 0
