@@ -99,7 +99,8 @@ struct TaskFile: ~Copyable {
         }
         var at = position - chunk.lowerBound
         let step = try splitter.next(data.bytes.extracting(chunk), &at)
-        position = chunk.lowerBound + at
+        // Where the chunk is used up the splitter starts to count anew.
+        if case .needsMore = step { position = chunk.upperBound } else { position = chunk.lowerBound + at }
         return step
     }
 

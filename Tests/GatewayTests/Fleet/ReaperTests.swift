@@ -110,7 +110,8 @@ import Testing
 
     @Test func `the reaper survives the loss of Redis`() throws {
         let services = try PrivateServices([.redis])
-        let fleet = try FleetFixture(1, redisURL: services.redisURL, environment: Self.short)
+        let fleet = try FleetFixture(
+            1, redisURL: services.redisURL, environment: Self.short.merging(["GATEWAY_REACTORS": "1"]) { $1 })
         try fleet[0].enqueue("t")
         #expect(try fleet[0].pull("w1").count == 1)
         try services.kill(.redis)
