@@ -11,9 +11,11 @@ final class Shard: @unchecked Sendable {
     let postgres: PostgresClient
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
+    private let client: HTTPClient
     /// One a kind on the process's first reactor, none on the others.
     private let reapers: [Reaper]
     private let censuses: [QueueCensus]
+    private let proxyReapers: [ProxyReaper]
 
     init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
         self.reactor = reactor
@@ -28,6 +30,10 @@ final class Shard: @unchecked Sendable {
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
+        client = HTTPClient(reactor: reactor)
+        let service = configuration.proxyServiceURL.map { [client] in TorProxyService(client: client, service: $0) }
+        let pool = ProxyPool(redis: redis, shared: shared, source: service)
+        handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
         let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres)
         let queueOps = QueueOps(shared: shared, reactor: reactor, server: server, redis: redis)
         pipeline.connect(handlers, ops, queueOps)
@@ -37,6 +43,9 @@ final class Shard: @unchecked Sendable {
         }
         censuses = kinds.map { [redis] in
             QueueCensus(kind: $0, shared: shared, reactor: reactor, redis: redis)
+        }
+        proxyReapers = kinds.map { [redis] in
+            ProxyReaper(kind: $0, shared: shared, reactor: reactor, redis: redis)
         }
         reactor.stalled = { length in
             logger.warning(
@@ -81,6 +90,7 @@ final class Shard: @unchecked Sendable {
         handlers.start()
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
+        for reaper in proxyReapers { reaper.start() }
         for listener in listeners {
             let isServed = server.listen(Descriptor(listener.descriptor), tag: listener.tag)
             precondition(isServed, "a new reactor has room for its listeners")
@@ -107,6 +117,8 @@ final class Shard: @unchecked Sendable {
             server.close()
             for census in censuses { census.close() }
             handlers.close()
+            for reaper in proxyReapers { reaper.close() }
+            client.close()
             redis.close()
             postgres.close()
         }

@@ -43,6 +43,20 @@ enum QueueGauge: Int, CaseIterable, Sendable {
     var priorities: ClosedRange<Int> { self == .workers ? 0...0 : 1...4 }
 }
 
+/// Gauges of the proxies by kind and platform; the same on every gateway of a fleet, so take their maximum.
+enum ProxyGauge: Int, CaseIterable, Sendable {
+    case available, banned
+
+    var name: String { "gateway_proxy_\(self)" }
+
+    var help: String {
+        switch self {
+        case .available: "Proxies of the pool that are not banned there, on each platform that was asked for lately."
+        case .banned: "Proxies that are banned or cool down there."
+        }
+    }
+}
+
 /// Values of the `outcome` label, one metric each.
 struct OutcomeMetrics: Sendable {
     var inserted: MetricID
@@ -86,6 +100,8 @@ final class GatewayMetrics: Sendable {
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
+    /// Families, by `ProxyGauge`.
+    private let proxyGauges: [Int]
     private let requests: [RequestMetrics]
 
     /// What is counted of one route.
@@ -151,6 +167,9 @@ final class GatewayMetrics: Sendable {
                 TaskStatus.allCases.map { [("kind", kind.name), ("status", $0.name)] }
             })
         queueGauges = QueueGauge.allCases.map { [platforms] in Self.describe($0, platforms) }
+        proxyGauges = ProxyGauge.allCases.map { [platforms] in
+            platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
+        }
         Self.describeProcess(registry)
         shards = registry.makeShards(reactors)
     }
@@ -248,6 +267,13 @@ extension GatewayMetrics {
     ) -> MetricID {
         let fixed = Int(kind.rawValue) * gauge.priorities.count + priority - gauge.priorities.lowerBound
         return cache.metric(family: queueGauges[gauge.rawValue], fixed: fixed, value: platform)
+    }
+
+    /// A gauge of proxies; the cache is the caller's reactor's.
+    func proxyGauge(
+        _ gauge: ProxyGauge, _ kind: WorkKind, platform: RawSpan, in cache: inout LabelCache
+    ) -> MetricID {
+        cache.metric(family: proxyGauges[gauge.rawValue], fixed: Int(kind.rawValue), value: platform)
     }
 }
 

@@ -53,6 +53,19 @@ final class ProxyHandlers: @unchecked Sendable {
         }
     }
 
+    /// Bans the proxy that a task was blocked with and lends another.
+    /// - Parameter taskPlatform: of the task, where the worker did not name one; empty where the task is not known.
+    /// - Returns: nil where nothing was blocked, or there is no other: the task has failed all the same.
+    func replaceBlocked(
+        _ report: FailReport, _ kind: WorkKind, worker: String, taskPlatform: String?
+    ) async -> ProxyInfo? {
+        guard let port = report.blockedPort else { return nil }
+        let named = report.platform.flatMap { TaskBody.isPlatform($0.utf8) ? $0 : nil }
+        guard let platform = named ?? taskPlatform, !platform.isEmpty else { return nil }
+        // `try?`: the worker is told by the absence of a proxy, and asks for one itself.
+        return try? await pool.replaceBlocked(kind, worker: worker, platform: platform, port: port)
+    }
+
     private func answer(_ exchange: SlotID, _ proxy: ProxyInfo) {
         server.respond(exchange, status: 200) { out in
             var json = JSONWriter()

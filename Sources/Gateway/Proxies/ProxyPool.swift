@@ -43,7 +43,10 @@ final class ProxyPool: @unchecked Sendable {
         if let source {
             if let kept = try await take(kind, worker, platform, from: "kept") { return kept }
             let made = try await source.create(platform: platform)
-            return try await adopt(made, kind, worker, platform)
+            if let proxy = try await take(kind, worker, platform, from: made.text) { return proxy }
+            // The service does not know whom we banned where.
+            return try await adopt(
+                try await source.rotate(port: made.port, platform: platform, reason: "banned"), kind, worker, platform)
         }
         guard !configured.isEmpty else { throw Self.noneConfigured }
         if let proxy = try await take(kind, worker, platform, from: "pool") { return proxy }
@@ -57,12 +60,30 @@ final class ProxyPool: @unchecked Sendable {
     func rotate(
         _ kind: WorkKind, worker: String, platform: String, port: Int, reason: String
     ) async throws(Problem) -> ProxyInfo {
-        guard try await drop(kind, worker, platform, port: port, forMs: Self.coolDownMs) != nil else {
+        // A service may give the same port a new circuit: whether it cools down depends on what it says.
+        let coolDownMs = source == nil ? Self.coolDownMs : 0
+        guard try await drop(kind, worker, platform, port: port, forMs: coolDownMs) != nil else {
             throw .notFound("no proxy has the port \(port)")
         }
         guard let source else { return try await take(kind, worker: worker, platform: platform) }
         let made = try await source.rotate(port: port, platform: platform, reason: reason)
+        if made.port != port {
+            _ = try await drop(kind, worker, platform, port: port, forMs: Self.coolDownMs)
+        }
         return try await adopt(made, kind, worker, platform)
+    }
+
+    /// Bans the proxy at `port`, with which the platform blocked the worker, and lends another.
+    /// - Returns: nil where no proxy has that port, or the pool has no other for the platform.
+    func replaceBlocked(
+        _ kind: WorkKind, worker: String, platform: String, port: Int
+    ) async throws(Problem) -> ProxyInfo? {
+        guard
+            try await drop(kind, worker, platform, port: port, forMs: Self.banMinutes * 60_000) != nil
+        else { return nil }
+        guard let source else { return try await take(kind, worker, platform, from: "pool") }
+        let made = try await source.rotate(port: port, platform: platform, reason: "blocked")
+        return try await take(kind, worker, platform, from: made.text)
     }
 
     /// Keeps the proxy at `port` from a platform.

@@ -24,6 +24,25 @@ extension Problem {
         }
     }
 
+    /// What became of a request to another service, `service` in the words of a message.
+    init(_ failure: HTTPClientFailure, of service: String) {
+        let message = "\(service): \(failure)"
+        switch failure {
+        case .timedOut: self = .upstreamTimedOut(message)
+        case .connectFailed, .resetBeforeResponse, .resetDuringResponse, .protocolViolation, .tooLarge:
+            self = .upstreamFailed(message)
+        case .overloaded, .unsupported, .cancelled: self = .unavailable(message)
+        }
+    }
+
+    static func upstreamFailed(_ message: String) -> Problem {
+        Problem(status: 502, code: "UPSTREAM_ERROR", message: message)
+    }
+
+    static func upstreamTimedOut(_ message: String) -> Problem {
+        Problem(status: 504, code: "UPSTREAM_TIMEOUT", message: message)
+    }
+
     static func methodNotAllowed(_ allow: String) -> Problem {
         var problem = Problem(
             status: 405, code: "METHOD_NOT_ALLOWED", message: "this path answers to \(allow)",

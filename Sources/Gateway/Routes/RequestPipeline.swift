@@ -207,6 +207,9 @@ final class RequestPipeline: RequestHandler {
         case .results: handlers.results(request, kind, worker: worker)
         case .complete: handlers.complete(request, kind, worker: worker, task: task)
         case .fail: handlers.fail(request, kind, worker: worker, task: task)
+        case .proxyCreate: handlers.proxies.create(request, kind, worker: worker)
+        case .proxyRotate: handlers.proxies.rotate(request, kind, worker: worker, port: task)
+        case .proxyBan: handlers.proxies.ban(request, kind, worker: worker, port: task)
         default: preconditionFailure("not a worker's operation")
         }
     }

@@ -15,6 +15,9 @@ enum Operation: Sendable {
     case fail
     case enqueue
     case rawFile
+    case proxyCreate
+    case proxyRotate
+    case proxyBan
     // Operators: QueueOps.
     case queue
     case deadList
@@ -87,6 +90,9 @@ struct RouteTable: Sendable {
         (.post, "/tasks/{id}/fail", .fail, .worker, .buffered),
         (.post, "/tasks", .enqueue, .ops, .streamed),
         (.post, "/raw-files", .rawFile, .worker, .streamed),
+        (.get, "/proxy/create", .proxyCreate, .worker, .none),
+        (.post, "/proxy/{port}/rotate", .proxyRotate, .worker, .none),
+        (.post, "/proxy/{port}/ban", .proxyBan, .worker, .none),
         (.delete, "/tasks/{id}", .cancel, .ops, .none),
         (.get, "/queue", .queue, .ops, .none),
         (.get, "/dlq", .deadList, .ops, .none),

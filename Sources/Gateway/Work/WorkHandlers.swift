@@ -13,6 +13,8 @@ final class WorkHandlers: @unchecked Sendable {
     let shard: MetricsShard
     private(set) var enqueue: EnqueueHandler!
     let rawFiles: RawFileHandler
+    /// Set before the first request.
+    var proxies: ProxyHandlers!
     private var heartbeats: [HeartbeatBatch] = []
     private var completes: [CompleteBatch] = []
     private var resultBatches: [ResultBatch] = []
@@ -176,13 +178,15 @@ final class WorkHandlers: @unchecked Sendable {
                     .integer(report.isRetrySuggested ? 1 : 0), .integer(shared.configuration.maxRetries),
                     .integer(shared.configuration.retryBaseMs), .bytes(report.errorJSON),
                 ])
-            answerFail(exchange, kind, reply)
+            let newProxy = await proxies.replaceBlocked(
+                report, kind, worker: worker, taskPlatform: reply.elements?.last?.text)
+            answerFail(exchange, kind, reply, newProxy)
         } catch {
             server.respond(exchange, Problem(error))
         }
     }
 
-    private func answerFail(_ exchange: SlotID, _ kind: WorkKind, _ reply: RedisValue) {
+    private func answerFail(_ exchange: SlotID, _ kind: WorkKind, _ reply: RedisValue, _ newProxy: ProxyInfo?) {
         guard let parts = reply.elements, parts.count == 5, let outcome = parts[0].text, let attempt = parts[1].number,
             let delayMs = parts[2].number, let isDead = parts[3].number, let platform = parts[4].text
         else { return server.respond(exchange, .internalError) }
@@ -202,7 +206,13 @@ final class WorkHandlers: @unchecked Sendable {
             out.append(",\"attempt\":")
             out.append(decimal: attempt)
             out.append(",\"moved_to_dlq\":")
-            out.append(isDead == 1 ? "true}" : "false}")
+            out.append(isDead == 1 ? "true" : "false")
+            if let newProxy {
+                out.append(",\"new_proxy\":")
+                var json = JSONWriter()
+                newProxy.write(&json, &out)
+            }
+            out.append("}")
         }
     }
 }
@@ -211,12 +221,22 @@ final class WorkHandlers: @unchecked Sendable {
 struct FailReport: Sendable {
     var attempt: Int?
     var isRetrySuggested: Bool
+    /// The proxy that the task was blocked with; nil where the reason is another.
+    var blockedPort: Int?
+    /// As the worker names it.
+    var platform: String?
     /// `{"reason":…,"message":…}`, as dead letters show it.
     var errorJSON: [UInt8]
 
     init(_ body: FailBody, of bytes: RawSpan) {
         attempt = body.attempt
         isRetrySuggested = body.isRetrySuggested
+        if body.reason == .blocked { blockedPort = body.proxyPort }
+        platform = body.platform.map { name in
+            var text = ByteBuffer(capacity: Int(name.range.count))
+            text.append(name, from: bytes)
+            return text.bytes.string
+        }
         var json = ByteBuffer(capacity: 128)
         json.append("{\"reason\":\"")
         json.append(body.reason.name)

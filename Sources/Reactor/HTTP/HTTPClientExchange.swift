@@ -186,7 +186,8 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
             case .resolving, .waiting, .connecting, .asked, .answering: await waitForBytes()
             }
         }
-        buffer.append(body.bytes)
+        // An empty buffer is traded for the full one: nothing is copied.
+        if buffer.isEmpty { swap(&buffer, &body) } else { buffer.append(body.bytes) }
         body.clear()
         if let connection, !connection.isAwaitingPeer {
             progressAt = reactor.now
@@ -197,6 +198,7 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
     }
 
     private func waitForBytes() async {
+        precondition(reader == nil, "two readers of one response")
         let reactor = reactor
         await withTaskCancellationHandler {
             await withUnsafeContinuation { reader = $0 }

@@ -26,6 +26,7 @@
 /// | `proxy-of`, `proxy-check`      | hash, zset | `WORKER PLATFORM` → `HOST:PORT EXPIRES_MS`; by when to look at it |
 /// | `proxy-bans:PLATFORM`          | zset   | `HOST:PORT` by the end of its ban or cool-down, ms |
 /// | `proxy-banned`, `proxy-turns`  | zset, string | platform by the end of its last ban; last turn given |
+/// | `proxy-platforms`              | zset   | platform by when a proxy was last taken for it, ms |
 /// | `wake`                         | channel | published when tasks became ready; the payload is about how many |
 ///
 /// A level is priority × 2, minus 1 for tasks that were out before. `PT` is a digit of priority and one of tier. A queued

@@ -2,8 +2,9 @@
 -- KEYS  prefix
 -- ARGV  now, limit 1 … 1000, lease_ms
 -- Reply [more, released, pool, allocations, platform, banned, platform, banned, …]: the platforms that have bans now (the
---       first 1000), for the gauges.
+--       first 1000), then those without that a proxy was taken for lately (the last 1000), for the gauges.
 -- Parts clock proxy
+local PLATFORM_MS = 7200000
 local now = clock()
 local limit, lease_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
 local reply = {0, 0, 0, 0}
@@ -31,5 +32,13 @@ for _, platform in ipairs(redis.call('ZRANGE', p .. 'proxy-banned', 0, 999)) do
     redis.call('ZREMRANGEBYSCORE', p .. 'proxy-bans:' .. platform, '-inf', string.format('%.0f', now))
     reply[#reply + 1] = platform
     reply[#reply + 1] = redis.call('ZCARD', p .. 'proxy-bans:' .. platform)
+end
+redis.call('ZREMRANGEBYSCORE', p .. 'proxy-platforms', '-inf', string.format('%.0f', now - PLATFORM_MS))
+redis.call('ZREMRANGEBYRANK', p .. 'proxy-platforms', 0, -1001)
+for _, platform in ipairs(redis.call('ZRANGE', p .. 'proxy-platforms', 0, -1)) do
+    if not redis.call('ZSCORE', p .. 'proxy-banned', platform) then
+        reply[#reply + 1] = platform
+        reply[#reply + 1] = 0
+    end
 end
 return reply

@@ -39,6 +39,8 @@ elseif source ~= 'kept' then
     if redis.call('ZCARD', p .. 'proxies') < PROXIES_MAX then redis.call('ZADD', p .. 'proxies', 'NX', 0, source) end
     if is_usable(source) then proxy = source end
 end
+-- Asked for: proxy_reap shows it.
+redis.call('ZADD', p .. 'proxy-platforms', now, platform)
 -- Where Redis has no memory left this is refused before anything is released.
 local turn = redis.call('INCR', p .. 'proxy-turns')
 if record then release(allocation) end
