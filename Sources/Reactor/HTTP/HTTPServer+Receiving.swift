@@ -192,7 +192,7 @@ extension HTTPServer: StreamOwner {
             }
             connection.pointee.headCopy = reactor.buffers.take()
             connection.pointee.headCopy.append(bytes.extracting(0..<head.byteCount))
-            connection.pointee.body = reactor.buffers.take()
+            connection.pointee.body = reactor.buffers.take(expecting: announced)
             beginBody(.buffer, head, exchange, index, bytesMax: bytesMax)
         case .stream(let body, let bytesMax):
             if !isChunked, announced == 0 {

@@ -105,30 +105,6 @@ import Testing
     }
 }
 
-@Suite struct BufferPoolTests {
-    @Test func `a buffer that comes back is empty and served again`() {
-        let pool = BufferPool()
-        var buffer = pool.take()
-        buffer.append("something")
-        pool.give(buffer)
-        #expect(pool.keptCount == 1)
-        let again = pool.take()
-        let isEmpty = again.isEmpty
-        #expect(isEmpty)
-        #expect(pool.keptCount == 0)
-        pool.give(again)
-    }
-
-    @Test func `giants and empty buffers are not kept, and no more than the limit`() {
-        let pool = BufferPool()
-        pool.give(ByteBuffer(capacity: BufferPool.keptBytesMax + 1))
-        pool.give(ByteBuffer())
-        #expect(pool.keptCount == 0)
-        for _ in 0..<BufferPool.keptMax + 10 { pool.give(ByteBuffer(capacity: BufferPool.freshBytes)) }
-        #expect(pool.keptCount == BufferPool.keptMax)
-    }
-}
-
 private final class Tally { var live = 0 }
 
 /// Counts itself.
