@@ -20,7 +20,21 @@ struct WorkQuery {
         var result = WorkQuery()
         lists.clear()
         if query.isEmpty { return result }
-        var value = ByteBuffer(capacity: query.byteCount)
+        // Taken out while it is used: its bytes are read while the lists grow.
+        var value = exchange(&lists.value, for: ByteBuffer())
+        do throws(Problem) {
+            try read(query, &result, lists: &lists, value: &value)
+        } catch {
+            lists.value = value
+            throw error
+        }
+        lists.value = value
+        return result
+    }
+
+    private static func read(
+        _ query: RawSpan, _ result: inout WorkQuery, lists: inout WorkQueryLists, value: inout ByteBuffer
+    ) throws(Problem) {
         var items = QueryItems(query.range)
         while let item = items.next(in: query) {
             value.clear()
@@ -48,7 +62,6 @@ struct WorkQuery {
                 try addPlatforms(value.bytes, &lists)
             }
         }
-        return result
     }
 
     private static func integer(_ text: RawSpan, _ name: StaticString, _ range: ClosedRange<Int>) throws(Problem) -> Int
@@ -114,6 +127,8 @@ struct WorkQueryLists: ~Copyable {
     var platforms = ByteBuffer()
     var platformCount = 0
     var pollID = ByteBuffer()
+    /// The parameter being read, decoded.
+    fileprivate var value = ByteBuffer()
 
     mutating func clear() {
         platforms.clear()

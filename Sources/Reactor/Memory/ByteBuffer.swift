@@ -130,6 +130,8 @@ public struct ByteBuffer: ~Copyable {
     /// Appends an integer in decimal.
     @inlinable
     public mutating func append(decimal value: Int) {
+        // Lengths and counts of few digits are what is written most.
+        if value >= 0, value < 10 { return append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value)) }
         reserve(20)
         var magnitude = value.magnitude
         if value < 0 { append(UInt8(ascii: "-")) }

@@ -1,6 +1,8 @@
 // A position inside somebody else's bytes: what parsers return instead of copies.
 // Plain data, owned by nobody; it means nothing without the bytes it was made for.
 
+import CReactor
+
 /// `count` bytes from `offset` on, in a span that the holder of the range knows.
 public struct ByteRange: Equatable, Hashable, Sendable {
     public var offset: UInt32
@@ -39,6 +41,19 @@ extension RawSpan {
         guard byteCount == literal.utf8CodeUnitCount else { return false }
         return unsafe withUnsafeBytes { bytes in
             unsafe bytes.elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: bytes.count))
+        }
+    }
+
+    /// Compares with other bytes.
+    @inlinable
+    public func hasSameBytes(as other: RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        // Nothing to compare has no address.
+        if byteCount == 0 { return true }
+        return unsafe withUnsafeBytes { ours in
+            unsafe other.withUnsafeBytes { theirs in
+                unsafe memcmp(ours.baseAddress!, theirs.baseAddress!, ours.count) == 0
+            }
         }
     }
 
