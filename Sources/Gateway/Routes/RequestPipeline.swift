@@ -37,16 +37,16 @@ final class RequestPipeline: RequestHandler {
         case .methodNotAllowed(let allow): return .refuse(.methodNotAllowed(allow))
         case .found(let found): match = found
         }
-        let route = shared.routes.routes[match.route]
+        let route = shared.routes.rules[match.route]
         let surfaces = shared.listeners[Int(request.listener)].surfaces
         guard !route.surfaces.isDisjoint(with: surfaces) else { return .refuse(.notFound("no such path")) }
         note.route = UInt16(match.route)
-        note.tier = shared.routes.kind(of: match.route, on: surfaces).rawValue
+        note.tier = route.kind(on: surfaces).rawValue
         if let problem = admit(request, route, note: &note) { return .refuse(problem) }
         return plan(request, route, note)
     }
 
-    private func plan(_ request: borrowing Request, _ route: Route, _ note: RequestNote) -> BodyPlan {
+    private func plan(_ request: borrowing Request, _ route: RouteRule, _ note: RequestNote) -> BodyPlan {
         if route.body != .none, let problem = Self.refuseMediaType(request, takesForms: route.operation == .rawFile) {
             return .refuse(problem)
         }
@@ -86,7 +86,7 @@ final class RequestPipeline: RequestHandler {
     // MARK: Credentials and rate
 
     /// Checks who asks; nil lets the request in.
-    private func admit(_ request: borrowing Request, _ route: Route, note: inout RequestNote) -> Problem? {
+    private func admit(_ request: borrowing Request, _ route: RouteRule, note: inout RequestNote) -> Problem? {
         switch route.access {
         case .open: nil
         case .ops: admitOps(request)
@@ -118,18 +118,22 @@ final class RequestPipeline: RequestHandler {
         guard let token = request.header(.xWorkerToken), !request.isRepeated(.xWorkerToken) else {
             return .unauthorized("X-Worker-Token is missing")
         }
+        if let sent = request.header(.xWorkerID) {
+            let isValid = isWorkerID(sent, of: request)
+            let id = isValid ? sent : sent.extracting(first: 0)
+            return admitWorker(request, token, id, isValid: isValid, note: &note)
+        }
         var id = exchange(&spareID, for: ByteBuffer())
-        let hasID = readWorkerID(request, into: &id)
-        let problem = admitWorker(request, token, id, isValid: hasID, note: &note)
+        let isValid = readWorkerID(request, into: &id)
+        let problem = admitWorker(request, token, id.bytes, isValid: isValid, note: &note)
         spareID = id
         return problem
     }
 
     private func admitWorker(
-        _ request: borrowing Request, _ token: RawSpan, _ id: borrowing ByteBuffer, isValid: Bool,
-        note: inout RequestNote
+        _ request: borrowing Request, _ token: RawSpan, _ id: RawSpan, isValid: Bool, note: inout RequestNote
     ) -> Problem? {
-        switch shared.workerTokens.check(token, workerID: id.bytes) {
+        switch shared.workerTokens.check(token, workerID: id) {
         case .unauthorized: return .unauthorized("X-Worker-Token is not valid")
         case .forbidden where isValid: return .forbidden("this token is bound to another worker id")
         case .forbidden, .allowed: break
@@ -137,7 +141,7 @@ final class RequestPipeline: RequestHandler {
         guard isValid else {
             return .invalidRequest("a worker id is needed: X-Worker-ID or ?worker_id=, 1 to 128 of [A-Za-z0-9._:-]")
         }
-        return takeToken(request, worker: id.bytes, note: &note)
+        return takeToken(request, worker: id, note: &note)
     }
 
     private func takeToken(_ request: borrowing Request, worker: RawSpan, note: inout RequestNote) -> Problem? {
@@ -152,12 +156,16 @@ final class RequestPipeline: RequestHandler {
         return .rateLimited(retryAfterSeconds: max(1, decision.retryAfterSeconds))
     }
 
+    private func isWorkerID(_ sent: RawSpan, of request: borrowing Request) -> Bool {
+        RequestTarget.isWorkerID(sent) && !request.isRepeated(.xWorkerID)
+    }
+
     /// Reads the worker's id from its header, or else from the query; false where there is none or it is not one.
     @discardableResult
     private func readWorkerID(_ request: borrowing Request, into id: inout ByteBuffer) -> Bool {
         id.clear()
         if let sent = request.header(.xWorkerID) {
-            guard RequestTarget.isWorkerID(sent), !request.isRepeated(.xWorkerID) else { return false }
+            guard isWorkerID(sent, of: request) else { return false }
             id.append(sent)
             return true
         }
@@ -177,10 +185,8 @@ final class RequestPipeline: RequestHandler {
     // MARK: Body
 
     func handle(_ request: borrowing Request, note: RequestNote) {
-        guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
-            preconditionFailure("a request that was routed once is routed again")
-        }
-        switch shared.routes.routes[match.route].operation {
+        // `begin` has noted the route: only a path with parameters is walked once more.
+        switch shared.routes.rules[Int(note.route)].operation {
         case .health: ops.health(request)
         case .ready: ops.ready(request)
         case .metrics: ops.metrics(request)
@@ -188,28 +194,39 @@ final class RequestPipeline: RequestHandler {
         case .queue, .deadList, .deadRequeue, .deadDelete, .workers, .command, .cancel:
             let surfaces = shared.listeners[Int(request.listener)].surfaces
             queueOps.handle(
-                shared.routes.routes[match.route].operation, request, kind(of: note),
-                kinds: shared.routes.kinds(of: match.route, on: surfaces), parameter: match.parameters[0])
-        case let operation:
-            var worker = exchange(&spareID, for: ByteBuffer())
-            readWorkerID(request, into: &worker)
-            handle(operation, request, kind(of: note), worker: worker.bytes, task: match.parameters[0])
-            spareID = worker
+                shared.routes.rules[Int(note.route)].operation, request, kind(of: note),
+                kinds: shared.routes.kinds(of: Int(note.route), on: surfaces), parameter: parameter(request))
+        case let operation: handleWorker(operation, request, kind(of: note))
         }
     }
 
-    private func handle(
-        _ operation: Operation, _ request: borrowing Request, _ kind: WorkKind, worker: RawSpan, task: ByteRange
-    ) {
+    /// The id stands in its header, where it is used, or in the query, which may be encoded.
+    private func handleWorker(_ operation: Operation, _ request: borrowing Request, _ kind: WorkKind) {
+        if let sent = request.header(.xWorkerID) { return handle(operation, request, kind, worker: sent) }
+        var id = exchange(&spareID, for: ByteBuffer())
+        readWorkerID(request, into: &id)
+        handle(operation, request, kind, worker: id.bytes)
+        spareID = id
+    }
+
+    /// The first parameter of a path.
+    private func parameter(_ request: borrowing Request) -> ByteRange {
+        guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
+            preconditionFailure("a request that was routed once is routed again")
+        }
+        return match.parameters[0]
+    }
+
+    private func handle(_ operation: Operation, _ request: borrowing Request, _ kind: WorkKind, worker: RawSpan) {
         switch operation {
         case .work: handlers.pull(request, kind, worker: worker)
         case .heartbeat: handlers.heartbeat(request, kind, worker: worker)
         case .results: handlers.results(request, kind, worker: worker)
-        case .complete: handlers.complete(request, kind, worker: worker, task: task)
-        case .fail: handlers.fail(request, kind, worker: worker, task: task)
+        case .complete: handlers.complete(request, kind, worker: worker, task: parameter(request))
+        case .fail: handlers.fail(request, kind, worker: worker, task: parameter(request))
         case .proxyCreate: handlers.proxies.create(request, kind, worker: worker)
-        case .proxyRotate: handlers.proxies.rotate(request, kind, worker: worker, port: task)
-        case .proxyBan: handlers.proxies.ban(request, kind, worker: worker, port: task)
+        case .proxyRotate: handlers.proxies.rotate(request, kind, worker: worker, port: parameter(request))
+        case .proxyBan: handlers.proxies.ban(request, kind, worker: worker, port: parameter(request))
         default: preconditionFailure("not a worker's operation")
         }
     }

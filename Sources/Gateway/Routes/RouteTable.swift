@@ -57,8 +57,32 @@ struct Route: Sendable {
     var kind: WorkKind?
 }
 
+/// What the pipeline needs of a route for every request: plain data, since a copy of the pattern costs a retain.
+struct RouteRule: Sendable {
+    var operation: Operation
+    var access: Access
+    var body: Route.Body
+    var surfaces: Surfaces
+    var kind: WorkKind?
+
+    init(_ route: Route) {
+        operation = route.operation
+        access = route.access
+        body = route.body
+        surfaces = route.surfaces
+        kind = route.kind
+    }
+
+    /// The kind that a request on a listener is about.
+    func kind(on surfaces: Surfaces) -> WorkKind {
+        kind ?? (surfaces.contains(.party) && !surfaces.contains(.parcel) ? .party : .parcel)
+    }
+}
+
 struct RouteTable: Sendable {
     let routes: [Route]
+    /// By the same index.
+    let rules: [RouteRule]
     private let trie: RouteTrie
 
     init() {
@@ -77,6 +101,7 @@ struct RouteTable: Sendable {
             }
         }
         self.routes = routes
+        rules = routes.map { RouteRule($0) }
         // A pull takes tasks, and the answer to HEAD could not hand them over.
         let pulls = Set(routes.indices.filter { routes[$0].operation == .work })
         trie = RouteTrie(routes.map { ($0.method, $0.pattern) }, withoutHead: pulls)
@@ -119,7 +144,5 @@ struct RouteTable: Sendable {
     func find(_ method: HTTPMethod, _ path: RawSpan) -> RouteLookup { trie.find(method, path) }
 
     /// The kind that a request on a listener is about.
-    func kind(of route: Int, on surfaces: Surfaces) -> WorkKind {
-        routes[route].kind ?? (surfaces.contains(.party) && !surfaces.contains(.parcel) ? .party : .parcel)
-    }
+    func kind(of route: Int, on surfaces: Surfaces) -> WorkKind { rules[route].kind(on: surfaces) }
 }

@@ -149,9 +149,8 @@ struct RouteTrie {
     }
 
     private func equals(_ range: Range<Int>, _ segment: RawSpan) -> Bool {
-        guard range.count == segment.byteCount else { return false }
-        for offset in 0..<range.count where text[range.lowerBound + offset] != segment.byte(at: offset) { return false }
-        return true
+        // `unsafe`: the bytes of UInt8 are the numbers themselves.
+        unsafe text.span.bytes.extracting(range).hasSameBytes(as: segment)
     }
 
     private func allowed(_ node: Node) -> String {

@@ -17,10 +17,12 @@ protocol HeartbeatAnswering: AnyObject {
 final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
     static let heartbeatsMax = 16_384
 
+    /// Its bytes in the load are the two arguments `worker` and `status` as Redis reads them, one behind the other: the
+    /// load's bytes as a whole are the tail of the HSET.
     private struct Entry {
         var exchange: SlotID
+        var workerArgument: ByteRange
         var worker: ByteRange
-        var status: ByteRange
     }
 
     let kind: WorkKind
@@ -31,6 +33,8 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
     private var gathering = BatchLoad<Entry>()
     private var flying = BatchLoad<Entry>()
     private var departed: Instant
+    /// The time of a flight as an argument: the same for each of its workers.
+    private var score = ByteBuffer(capacity: 32)
     /// A command of the flight was refused: its heartbeats are not acknowledged.
     private var refusal: Problem?
 
@@ -47,9 +51,22 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
     /// Takes a heartbeat up; false when there is no room.
     func add(_ exchange: SlotID, worker: RawSpan, status: RawSpan) -> Bool {
         guard gathering.entries.count < Self.heartbeatsMax else { return false }
-        let entry = Entry(exchange: exchange, worker: gathering.keep(worker), status: gathering.keep(status))
-        gathering.entries.append(entry)
+        // One access to the load, not one a line: each is checked for exclusivity when it happens.
+        Self.append(exchange, worker, status, to: &gathering)
         return true
+    }
+
+    private static func append(
+        _ exchange: SlotID, _ worker: RawSpan, _ status: RawSpan, to load: inout BatchLoad<Entry>
+    ) {
+        let start = load.bytes.count
+        load.bytes.argument(worker)
+        let end = load.bytes.count
+        load.bytes.argument(status)
+        load.entries.append(
+            Entry(
+                exchange: exchange, workerArgument: ByteRange(offset: start, count: end - start),
+                worker: ByteRange(offset: end - 2 - worker.byteCount, count: worker.byteCount)))
     }
 
     func turnEnded() {
@@ -73,17 +90,16 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
         out.beginCommand(2 + 2 * count)
         out.argument("HSET" as StaticString)
         out.argument(keys.status)
-        for entry in load.entries {
-            out.argument(bytes.slice(entry.worker))
-            out.argument(bytes.slice(entry.status))
-        }
+        out.append(bytes)
         out.beginCommand(3 + 2 * count)
         out.argument("ZADD" as StaticString)
         out.argument(keys.seen)
         out.argument("GT" as StaticString)
+        score.clear()
+        score.argument(seenMs)
         for entry in load.entries {
-            out.argument(seenMs)
-            out.argument(bytes.slice(entry.worker))
+            out.append(score.bytes)
+            out.append(bytes.slice(entry.workerArgument))
         }
         // Always, not only for newcomers: a worker that ZADD above has just made known would be lost from the
         // registry's pages if the process died between the two.
@@ -91,13 +107,13 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
         out.argument("ZADD" as StaticString)
         out.argument(keys.fleet)
         for entry in load.entries {
-            out.argument("0" as StaticString)
-            out.argument(bytes.slice(entry.worker))
+            out.append("$1\r\n0\r\n")
+            out.append(bytes.slice(entry.workerArgument))
         }
         out.beginCommand(2 + count)
         out.argument("SMISMEMBER" as StaticString)
         out.argument(keys.commanded)
-        for entry in load.entries { out.argument(bytes.slice(entry.worker)) }
+        for entry in load.entries { out.append(bytes.slice(entry.workerArgument)) }
     }
 
     // MARK: Replies

@@ -20,6 +20,8 @@ extension ByteBuffer {
     public mutating func endArgument() { append("\r\n") }
 
     public mutating func argument(_ bytes: RawSpan) {
+        // One look at the room for all pieces: 24 bytes hold "$", any length and two line ends.
+        reserve(bytes.byteCount + 24)
         beginArgument(byteCount: bytes.byteCount)
         append(bytes)
         endArgument()
