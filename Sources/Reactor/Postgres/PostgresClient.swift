@@ -206,8 +206,10 @@ extension PostgresClient: PostgresConnectionOwner {
         guard !flights.isEmpty else { return connection.drop(.unavailable) }
         let flight = flights.removeFirst()
         pendingBytes -= flight.byteCount
-        let rows = exchange(&result, for: nil)
-        let refusal = exchange(&failure, for: nil)
+        let rows = result
+        let refusal = failure
+        result = nil
+        failure = nil
         defer { if let rows { PQclear(rows) } }
         if let refusal {
             flight.owner.failed(refusal, tag: flight.tag)

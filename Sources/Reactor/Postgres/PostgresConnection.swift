@@ -257,7 +257,7 @@ final class PostgresConnection: WatchOwner, TimerOwner, @unchecked Sendable {
         guard let session else { return }
         if state == .connecting { return stepConnecting() }
         var isAlive = true
-        if !readiness.isDisjoint(with: [.readable, .hangUp]) { isAlive = PQconsumeInput(session) == 1 }
+        if readiness.contains(.readable) || readiness.contains(.hangUp) { isAlive = PQconsumeInput(session) == 1 }
         if isAlive, readiness.contains(.writable) { flush() }
         let current = epoch
         readResults(session)

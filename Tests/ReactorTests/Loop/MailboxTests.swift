@@ -100,12 +100,9 @@ private final class Counter: Sendable {
         try await onReactor { reactor in
             var stalls: [Interval] = []
             reactor.stalled = { stalls.append($0) }
-            await reactor.sleep(.milliseconds(1))
-            #expect(stalls.isEmpty)
             let end = Instant.read() + .milliseconds(60)
             while Instant.read() < end {}
-            try await reactor.until("reported") { stalls.count == 1 }
-            #expect(stalls[0] >= .milliseconds(50))
+            try await reactor.until("reported") { stalls.contains { $0 >= .milliseconds(60) } }
         }
     }
 }

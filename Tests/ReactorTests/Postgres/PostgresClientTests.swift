@@ -165,7 +165,10 @@ import Testing
         try await onReactor { reactor in
             var statements = PostgresStatements()
             let echo = statements.add("echo", "SELECT length($1::text), $1::text")
-            let client = try await reactor.connected(url, statements: statements)
+            // A busy machine may take longer than the default to move them.
+            var limits = PostgresLimits()
+            limits.flightTimeout = .seconds(120)
+            let client = try await reactor.connected(url, statements: statements, limits: limits)
             let text = String(repeating: "0123456789abcdef", count: 1_000_000)
             var received = 0
             let probe = RowsProbe { rows in
@@ -177,7 +180,7 @@ import Testing
                 let isSubmitted = client.submit(owner: probe, tag: 0, statement: echo, parameters: parameters)
                 #expect(isSubmitted)
             }
-            try await reactor.until("thrice", deadline: .seconds(60)) { received == 3 || probe.failure != nil }
+            try await reactor.until("thrice", deadline: .seconds(120)) { received == 3 || probe.failure != nil }
             #expect(probe.failure == nil)
             client.close()
         }

@@ -41,10 +41,10 @@ import Testing
         let endpoint = try #require(RedisEndpoint(url: services.redisURL))
         try await onReactor { reactor in
             var limits = RedisLimits()
-            limits.commandTimeout = .milliseconds(200)
+            limits.commandTimeout = .seconds(1)
             let client = try await reactor.connected(endpoint, limits: limits)
             let log = FlightLog()
-            _ = client.submit(owner: log, tag: 1) { $0.command("DEBUG", "SLEEP", "1") }
+            _ = client.submit(owner: log, tag: 1) { $0.command("DEBUG", "SLEEP", "3") }
             _ = client.submit(owner: log, tag: 2) { $0.command("PING") }
             try await reactor.until("both failed") { log.entries.count == 2 }
             #expect(log.entries == [.failed(tag: 1, .timedOut), .failed(tag: 2, .unavailable)])
