@@ -27,7 +27,7 @@ public enum TestRun {
     }
 
     /// Writes the record by which the sweep ends a process that a test forgot.
-    static func record(child pid: pid_t) {
+    public static func record(child pid: pid_t) {
         guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
             let bracket = stat.lastIndex(of: ")")
         else { return }
@@ -38,7 +38,7 @@ public enum TestRun {
         makeFile("\(children)/\(pid)", "\(pid) \(fields[19])\n")
     }
 
-    static func forget(child pid: pid_t) { unlink("\(folder)/children/\(pid)") }
+    public static func forget(child pid: pid_t) { unlink("\(folder)/children/\(pid)") }
 
     private static func makeFile(_ path: String, _ text: String) {
         guard FileManager.default.createFile(atPath: path, contents: Data(text.utf8)) else {

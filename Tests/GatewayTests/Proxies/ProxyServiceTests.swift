@@ -2,6 +2,7 @@
 
 import Foundation
 import Synchronization
+import Reactor
 import TestSupport
 import Testing
 
@@ -104,7 +105,7 @@ import Testing
 
     @Test func `times and limits of the service have their answers`() {
         #expect(Problem(.timedOut(.firstByte), of: "x").status == 504)
-        #expect(Problem(.timedOut(.connect), of: "x").code == "UPSTREAM_TIMEOUT")
+        #expect(Problem(.timedOut(.connect), of: "x").code.description == "UPSTREAM_TIMEOUT")
         #expect(Problem(.resetBeforeResponse, of: "x").status == 502)
         #expect(Problem(.overloaded, of: "x").status == 503)
     }
