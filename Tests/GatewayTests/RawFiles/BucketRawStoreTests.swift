@@ -2,10 +2,10 @@
 
 import Foundation
 import Reactor
-import TestSupport
 import Testing
 
 @testable import Gateway
+@testable import TestSupport
 
 @Suite(.enabled(if: MotoServer.isInstalled, "needs moto_server: pip install 'moto[server]'"))
 struct BucketRawStoreTests {
@@ -110,6 +110,8 @@ private final class MotoServer {
         url = "\(isSecure ? "https" : "http")://127.0.0.1:\(port)"
         process = try ChildProcess(
             "moto_server", arguments, outputPath: folder.path("log"), errorPath: folder.path("log"))
+        // Should the test process be killed, the sweep ends moto.
+        TestRun.record(child: process.pid)
         try eventually("moto answers", deadlineSeconds: 60) {
             guard process.isRunning else { throw TestFailure("moto ended: \(try folder.read("log"))") }
             return try curl(["-X", "PUT", "\(url)/\(Self.bucket)"]).isSuccess
@@ -121,6 +123,7 @@ private final class MotoServer {
     func stop() {
         process.signal(SIGKILL)
         _ = try? process.waitForExit()  // Killed: it ends.
+        TestRun.forget(child: process.pid)
     }
 
     private static func makeCertificate(_ folder: TemporaryFolder) throws {

@@ -26,6 +26,7 @@ final class ScriptedServer: Sendable {
     private let descriptor: Int32
     private let answer: @Sendable (ScriptedRequest) -> Answer
     private let seen = Mutex<[ScriptedRequest]>([])
+    private let isClosed = Atomic<Bool>(false)
 
     /// Requests so far.
     var requests: [ScriptedRequest] { seen.withLock { $0 } }
@@ -49,19 +50,21 @@ final class ScriptedServer: Sendable {
         thread.start()
     }
 
-    /// Ends the thread. To be called by each test.
+    /// Ends the thread. To be called by each test. The thread closes the descriptor: closed here, its number could be
+    /// another server's when the thread comes back to it.
     func close() {
+        isClosed.store(true, ordering: .releasing)
         shutdown(descriptor, Int32(SHUT_RDWR))
-        Glibc.close(descriptor)
     }
 
     private func serve() {
-        while true {
+        while !isClosed.load(ordering: .acquiring) {
             let connection = accept(descriptor, nil, nil)
-            if connection < 0 { return }
+            if connection < 0 { continue }
             converse(connection)
             Glibc.close(connection)
         }
+        Glibc.close(descriptor)
     }
 
     private func converse(_ connection: Int32) {

@@ -105,14 +105,20 @@ func naiveParts(_ body: [UInt8], boundary: String) -> [[UInt8]]? {
     var parts: [[UInt8]] = []
     for (index, cut) in cuts.enumerated() {
         let line = framed[(cut + delimiter.count)...]
-        if line.starts(with: Array("--".utf8)) { return index == cuts.count - 1 ? parts : nil }
-        guard line.starts(with: Array("\r\n".utf8)), index + 1 < cuts.count else { return nil }
-        let content = Array(framed[(cut + delimiter.count + 2)..<cuts[index + 1]])
-        let blank = Array("\r\n\r\n".utf8)
-        guard let end = (0...max(0, content.count - 4)).first(where: { content[$0...].starts(with: blank) }) else {
+        if line.starts(with: Array("--".utf8)) {
+            let rest = line.dropFirst(2)
+            return rest.isEmpty || rest.starts(with: Array("\r\n".utf8)) ? parts : nil
+        }
+        let start = cut + delimiter.count + 2
+        // Two boundaries that share a line end hold no part between them.
+        guard line.starts(with: Array("\r\n".utf8)), index + 1 < cuts.count, start <= cuts[index + 1] else {
             return nil
         }
-        parts.append(Array(content[(end + 4)...]))
+        // With the delimiter's own line end, which may be that of the blank line: then there is no data.
+        let content = Array(framed[start..<cuts[index + 1] + 2])
+        let blank = Array("\r\n\r\n".utf8)
+        guard let end = content.indices.first(where: { content[$0...].starts(with: blank) }) else { return nil }
+        parts.append(Array(content[(end + 4)...].dropLast(2)))
     }
     return nil
 }

@@ -80,6 +80,11 @@ import Testing
         }
     }
 
+    @Test func `what follows the last boundary is ignored, other boundaries too`() {
+        #expect(form("\(Self.head)x\r\n--B--\r\n--B\r\njunk\r\n--B--").parts?.map(\.text) == ["x"])
+        #expect(form("\(Self.head)--B--\r\nx\r\n--B--\r\n").parts?.map(\.text) == [""])
+    }
+
     @Test func `a part may be empty, with and without a line end of its own`() {
         #expect(form("\(Self.head)\r\n--B--").parts?.map(\.text) == [""])
         #expect(form("\(Self.head)--B--\r\n").parts?.map(\.text) == [""])
@@ -123,6 +128,7 @@ import Testing
         Refusal(body: "--B\r\n\r\nx", reason: .dispositionMissing, before: "--B\r\n"),
         Refusal(body: "--B\r\nX: y\r\n\r\nx", reason: .dispositionMissing, before: "--B\r\n"),
         Refusal(body: "--B\r\nX y\r\n\r\nx", reason: .headerMalformed, before: "--B\r\nX"),
+        Refusal(body: "--B\r\n--B--\r\n\r\n", reason: .headerMalformed, before: "--B\r\n--B--"),
         Refusal(body: "--B\r\nX : y\r\n\r\nx", reason: .headerMalformed, before: "--B\r\nX"),
         Refusal(body: "--B\r\n: y\r\n\r\nx", reason: .headerMalformed, before: "--B\r\n"),
         Refusal(body: "--B\r\nX: y\r\n z\r\n\r\nx", reason: .foldedHeader, before: "--B\r\nX: y\r\n"),
@@ -211,7 +217,7 @@ import Testing
         // Few different bytes, and all those of delimiters: lookalikes and real boundaries come often.
         let alphabet = Array("\r\n--Bb:x".utf8)
         var accepted = 0
-        for _ in 0..<3000 {
+        for _ in 0..<1500 {
             let parts = (0..<random.int(in: 1...3)).map { index in
                 ReadPart(
                     name: "p\(index)", isFile: random.chance(0.5),
@@ -230,13 +236,13 @@ import Testing
                 Issue.record("refused a well-formed body: \(verdict) \(text)")
             }
         }
-        #expect(accepted > 1500, "the generator makes too few well-formed bodies: \(accepted)")
+        #expect(accepted > 700, "the generator makes too few well-formed bodies: \(accepted)")
     }
 
     @Test func `random damage never traps and gives the same verdict however it is cut`() {
         var random = RandomSource()
         let whole = Array(Self.curl.utf8)
-        for _ in 0..<2000 {
+        for _ in 0..<1000 {
             var body = whole
             for _ in 0..<random.int(in: 1...4) {
                 let at = random.int(in: 0...(body.count - 1))
