@@ -31,6 +31,14 @@ import Testing
         try http.expectKept()
     }
 
+    private static let opsCalls: [(String, String)] = [
+        ("POST", "/internal/tasks"), ("POST", "/internal/parcel/tasks"),
+        ("POST", "/internal/party/tasks?worker_id=%zz"),
+        ("GET", "/internal/queue"), ("GET", "/internal/dlq?limit=x"), ("POST", "/internal/dlq/requeue"),
+        ("DELETE", "/internal/dlq"), ("GET", "/internal/party/workers"), ("POST", "/internal/workers/w/commands"),
+        ("DELETE", "/internal/tasks/unknown"),
+    ]
+
     private static let opsAttempts: [(headers: [(String, String)], body: String)] = [
         ([], "[]"), ([("X-Worker-Token", GatewayProcess.workerToken), ("X-Worker-ID", "w")], "[]"),
         ([("X-Ops-Token", "wrong")], "[]"), ([("X-Ops-Token", GatewayProcess.workerToken)], "[]"),
@@ -43,8 +51,8 @@ import Testing
     func `without a valid ops token an ops endpoint is a 401 whatever else is sent`(which: Int) throws {
         let (headers, body) = Self.opsAttempts[which]
         let http = try RawHTTP(port: Live.shared.port, timeoutSeconds: 30)
-        for target in ["/internal/tasks", "/internal/parcel/tasks", "/internal/party/tasks?worker_id=%zz"] {
-            let response = try http.exchange("POST", target, headers: headers, body: body)
+        for (method, target) in Self.opsCalls {
+            let response = try http.exchange(method, target, headers: headers, body: body)
             try expectProblem(response, 401, "UNAUTHORIZED", ProblemDetails(says: "X-Ops-Token"))
         }
         try http.expectKept()

@@ -74,6 +74,20 @@ import Testing
         #expect(monotonicSeconds() - start >= 2)
     }
 
+    @Test func `a long poll is answered empty at once`() throws {
+        let live = try Live()
+        let worker = try live.worker()
+        try worker.http.send(RawHTTP.request("GET", "/internal/work?wait=30", headers: worker.headers))
+        // Its pull has been noted: the gateway has it.
+        try eventually("the poll has arrived") { try QueueView(live).hasSeen(worker.id) }
+        let start = monotonicSeconds()
+        live.gateway.signal(SIGTERM)
+        let answer = try WorkerClient.success(worker.http.readResponse())
+        #expect(answer["tasks"] as? [String] == [])
+        #expect(monotonicSeconds() - start < 10)
+        #expect(try live.gateway.waitForExit() == .exited(0))
+    }
+
     @Test func `a second signal ends the process at once`() throws {
         let live = try Live()
         let busy = try live.worker()

@@ -14,8 +14,16 @@ import Testing
     private func lose(_ service: Service, _ loss: Loss, _ services: PrivateServices) throws {
         switch loss {
         case .stopped: try services.stop(service)
-        case .killed: try services.kill(service)
+        case .killed:
+            // Redis writes its log before it replies, unless the disk is busy; what it holds back then dies with it.
+            if service == .redis { try eventually("Redis has written its log") { try isLogWritten(services) } }
+            try services.kill(service)
         }
+    }
+
+    private func isLogWritten(_ services: PrivateServices) throws -> Bool {
+        let info = try RedisClient(url: services.redisURL).command("INFO", "persistence").string ?? ""
+        return info.contains("aof_buffer_length:0\r\n")
     }
 
     private struct Call {

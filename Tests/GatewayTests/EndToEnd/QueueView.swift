@@ -36,12 +36,13 @@ struct QueueView {
         _ = try redis.command("SADD", keys.commanded, worker)
     }
 
-    /// Keys of the queue that hold tasks in any state; none when all is done.
+    /// Keys of the queue that hold tasks in any state; none when all is done. `check` is the reaper's list of workers that
+    /// it must look at, not of tasks.
     func leftovers() throws -> [String] {
         let all = try redis.command("KEYS", keys.prefix + "*").array?.compactMap(\.string) ?? []
         let rest = all.map { String($0.dropFirst(keys.prefix.count)) }
         return rest.filter { name in
-            ["tasks", "leases", "delayed", "dead", "errors", "history", "check"].contains(name)
+            ["tasks", "leases", "delayed", "dead", "errors", "history"].contains(name)
                 || ["ready:", "turn:", "held:"].contains { name.hasPrefix($0) }
         }.sorted()
     }
