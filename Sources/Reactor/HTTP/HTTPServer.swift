@@ -12,8 +12,8 @@ public final class HTTPServer: @unchecked Sendable {
     public let limits: HTTPLimits
     let counter: ConnectionCounter
     unowned(unsafe) let handler: any RequestHandler
-    var connections: Slab<HTTPConnection>
-    var exchanges: Slab<Exchange>
+    let connections: Slab<HTTPConnection>
+    let exchanges: Slab<Exchange>
     var headers: HeaderTable
     let headLimits: HeadLimits
     var ids = RequestIDSource()

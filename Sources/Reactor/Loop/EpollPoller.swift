@@ -25,7 +25,7 @@ final class EpollPoller: Poller {
     }
 
     private let epoll: Int32
-    private var entries: Slab<Entry>
+    private let entries: Slab<Entry>
     private let events: UnsafeMutablePointer<cr_epoll_event>
     private var eventCount = 0
     private let scratch: UnsafeMutableRawBufferPointer

@@ -28,6 +28,9 @@ public struct SlotID: Equatable, Hashable, Sendable {
 ///
 /// `at(_:)` lends a pointer that stays valid until the value is removed, whatever else is inserted meanwhile; that is
 /// why chunks are never reallocated. Removed slots are reused last in, first out, with a new generation.
+///
+/// What changes lies behind pointers, so that a class can hold a slab as a `let`: each access to a `var` of a class is
+/// checked for exclusivity when it happens, which a request would pay dozens of times.
 public struct Slab<Element: ~Copyable>: ~Copyable {
     @usableFromInline static var chunkBits: UInt32 { 8 }
     @usableFromInline static var chunkCount: Int { 1 << Int(chunkBits) }
@@ -38,14 +41,19 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         @usableFromInline var nextFree: UInt32 = .max
     }
 
-    @usableFromInline var chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
-    @usableFromInline var metas: UnsafeMutablePointer<UnsafeMutablePointer<Meta>>
-    @usableFromInline var chunksUsed = 0
-    @usableFromInline var used: UInt32 = 0
-    @usableFromInline var firstFree: UInt32 = .max
+    @usableFromInline struct State {
+        @usableFromInline var chunksUsed = 0
+        @usableFromInline var used: UInt32 = 0
+        @usableFromInline var firstFree: UInt32 = .max
+        @usableFromInline var count = 0
+    }
+
+    @usableFromInline let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>>
+    @usableFromInline let metas: UnsafeMutablePointer<UnsafeMutablePointer<Meta>>
+    @usableFromInline let state: UnsafeMutablePointer<State>
     public let countMax: Int
     /// Live values.
-    public private(set) var count = 0
+    @inlinable public var count: Int { state.pointee.count }
 
     public init(countMax: Int) {
         precondition(countMax > 0 && countMax < Int(UInt32.max), "slab size out of range")
@@ -53,18 +61,22 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         let chunkMax = (countMax + Self.chunkCount - 1) / Self.chunkCount
         chunks = .allocate(capacity: chunkMax)
         metas = .allocate(capacity: chunkMax)
+        state = .allocate(capacity: 1)
+        state.initialize(to: State())
     }
 
     deinit {
-        for index in 0..<used where metas[Int(index >> Self.chunkBits)][Int(index) & (Self.chunkCount - 1)].live {
+        for index in 0..<state.pointee.used
+        where metas[Int(index >> Self.chunkBits)][Int(index) & (Self.chunkCount - 1)].live {
             (chunks[Int(index >> Self.chunkBits)] + (Int(index) & (Self.chunkCount - 1))).deinitialize(count: 1)
         }
-        for chunk in 0..<chunksUsed {
+        for chunk in 0..<state.pointee.chunksUsed {
             chunks[chunk].deallocate()
             metas[chunk].deallocate()
         }
         chunks.deallocate()
         metas.deallocate()
+        state.deallocate()
     }
 
     @inlinable
@@ -73,39 +85,41 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     /// Stores a value; nil (and the value is destroyed) when `countMax` values live already.
-    public mutating func insert(_ value: consuming Element) -> SlotID? {
-        guard count < countMax else { return nil }
+    public func insert(_ value: consuming Element) -> SlotID? {
+        guard state.pointee.count < countMax else { return nil }
         let index: UInt32
-        if firstFree != .max {
-            index = firstFree
-            firstFree = meta(index).pointee.nextFree
+        if state.pointee.firstFree != .max {
+            index = state.pointee.firstFree
+            state.pointee.firstFree = meta(index).pointee.nextFree
         } else {
-            index = used
-            if Int(index >> Self.chunkBits) == chunksUsed { addChunk() }
-            used += 1
+            index = state.pointee.used
+            if Int(index >> Self.chunkBits) == state.pointee.chunksUsed { addChunk() }
+            state.pointee.used += 1
         }
-        count += 1
+        state.pointee.count += 1
         meta(index).pointee.live = true
         (chunks[Int(index >> Self.chunkBits)] + (Int(index) & (Self.chunkCount - 1))).initialize(to: value)
         return SlotID(index: index, generation: meta(index).pointee.generation)
     }
 
-    private mutating func addChunk() {
-        chunks[chunksUsed] = .allocate(capacity: Self.chunkCount)
-        metas[chunksUsed] = .allocate(capacity: Self.chunkCount)
-        metas[chunksUsed].initialize(repeating: Meta(), count: Self.chunkCount)
-        chunksUsed += 1
+    private func addChunk() {
+        let chunk = state.pointee.chunksUsed
+        chunks[chunk] = .allocate(capacity: Self.chunkCount)
+        metas[chunk] = .allocate(capacity: Self.chunkCount)
+        metas[chunk].initialize(repeating: Meta(), count: Self.chunkCount)
+        state.pointee.chunksUsed += 1
     }
 
     @inlinable
     public func isLive(_ id: SlotID) -> Bool {
-        id.index < used && meta(id.index).pointee.live && meta(id.index).pointee.generation == id.generation
+        id.index < state.pointee.used && meta(id.index).pointee.live
+            && meta(id.index).pointee.generation == id.generation
     }
 
     /// The value of a live slot; another is a bug and traps.
     @inlinable
     public func at(_ index: UInt32) -> UnsafeMutablePointer<Element> {
-        precondition(index < used && meta(index).pointee.live, "slot is not live")
+        precondition(index < state.pointee.used && meta(index).pointee.live, "slot is not live")
         return chunks[Int(index >> Self.chunkBits)] + (Int(index) & (Self.chunkCount - 1))
     }
 
@@ -117,29 +131,29 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
 
     /// Takes a value out; its `SlotID` is stale from now on.
     @discardableResult
-    public mutating func remove(_ index: UInt32) -> Element {
+    public func remove(_ index: UInt32) -> Element {
         let value = at(index).move()
         let meta = meta(index)
         meta.pointee.live = false
         meta.pointee.generation &+= 1
-        meta.pointee.nextFree = firstFree
-        firstFree = index
-        count -= 1
+        meta.pointee.nextFree = state.pointee.firstFree
+        state.pointee.firstFree = index
+        state.pointee.count -= 1
         return value
     }
 
     /// The first live index at or after `index`: to walk over a table that the walker changes.
     public func firstLive(from index: UInt32 = 0) -> UInt32? {
         var index = index
-        while index < used {
+        while index < state.pointee.used {
             if meta(index).pointee.live { return index }
             index += 1
         }
         return nil
     }
 
-    /// Calls `body` with the index of each live value; `body` does not change the slab.
+    /// Calls `body` with the index of each live value; `body` may remove that value.
     public func forEachIndex(_ body: (UInt32) -> Void) {
-        for index in 0..<used where meta(index).pointee.live { body(index) }
+        for index in 0..<state.pointee.used where meta(index).pointee.live { body(index) }
     }
 }

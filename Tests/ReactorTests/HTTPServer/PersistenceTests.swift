@@ -110,4 +110,16 @@ import Testing
         #expect(server.log().lastPeer?.description == "127.0.0.1")
         server.stop()
     }
+
+    @Test func `an idle connection holds no buffer, and its state is small`() throws {
+        let server = try TestServer()
+        let clients = try (0..<50).map { _ in try server.client() }
+        for client in clients { _ = try client.exchange("POST", "/echo", body: String(repeating: "b", count: 70_000)) }
+        #expect(server.onReactor { $0.connectionCount } == 50)
+        #expect(server.onReactor { $0.reactor.buffers.lentCount } == 0)
+        #expect(MemoryLayout<HTTPConnection>.stride <= 512)
+        #expect(MemoryLayout<Exchange>.stride <= 512)
+        print("HTTPConnection \(MemoryLayout<HTTPConnection>.stride), Exchange \(MemoryLayout<Exchange>.stride) bytes")
+        server.stop()
+    }
 }
