@@ -137,7 +137,19 @@ final class ProxyPool: @unchecked Sendable {
         return proxy
     }
 
+    /// Takes the proxy at `port` from a worker, and keeps it from the platform for `forMs`.
+    /// - Returns: until when; nil where no proxy has that port.
     private func drop(
+        _ kind: WorkKind, _ worker: String, _ platform: String, port: Int, forMs: Int
+    ) async throws(Problem) -> Int? {
+        if let until = try await dropKnown(kind, worker, platform, port: port, forMs: forMs) { return until }
+        // Redis may be new: a configured proxy can be named before anyone has asked for one.
+        guard configured.keys.contains(where: { $0.port == port }) else { return nil }
+        try await synchronise(kind)
+        return try await dropKnown(kind, worker, platform, port: port, forMs: forMs)
+    }
+
+    private func dropKnown(
         _ kind: WorkKind, _ worker: String, _ platform: String, port: Int, forMs: Int
     ) async throws(Problem) -> Int? {
         let reply = try await call(

@@ -39,6 +39,8 @@ extension HTTPServer: TurnParticipant {
         }
         if connection.pointee.isPaused, mayContinue(index) {
             parseInput(index)
+            // What was taken up now fills batches whose turn may be over already.
+            reactor.turnAgain()
             guard connections.isLive(id) else { return }
             updateReceiving(index)
         }

@@ -30,8 +30,8 @@ public final class HTTPServer: @unchecked Sendable {
     /// Connections that are being told that there is no room.
     var refusalCount = 0
 
-    /// Creates a server that takes part in its reactor's turns from now on. Make it before the clients whose batches
-    /// its handler fills: then what it reads at a turn's end still departs in that turn.
+    /// Creates a server. Have it join the reactor's turn, `reactor.join(server)`, after all whose flights its handler
+    /// fills: while those are on their way, it sends the answers.
     /// - Parameters:
     ///   - handler: outlives the server.
     ///   - counter: shared by the process's reactors.
@@ -47,7 +47,6 @@ public final class HTTPServer: @unchecked Sendable {
         connections = Slab(countMax: limits.connectionsMax + limits.refusalsMax)
         // One for each connection whatever the others do, and a shared stock for pipelining.
         exchanges = Slab(countMax: limits.connectionsMax + limits.pipelinedStock)
-        reactor.join(self)
     }
 
     /// Open connections of this reactor, those included that are being refused or linger.

@@ -27,6 +27,7 @@ final class TestServer: @unchecked Sendable {
             ?? ConnectionCounter(totalMax: settled.connectionsMax, perAddressMax: settled.connectionsPerAddressMax)
         thread = ReactorThread(reactor) { [handler] reactor in
             let server = HTTPServer(reactor: reactor, limits: settled, counter: counter, handler: handler)
+            reactor.join(server)
             handler.server = server
             precondition(server.listen(listener.take(), tag: 7))
         }

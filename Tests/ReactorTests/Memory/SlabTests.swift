@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SlabTests {
     @Test func `a stale name is not live, whoever sits in the slot now`() {
-        var slab = Slab<Int>(countMax: 4)
+        let slab = Slab<Int>(countMax: 4)
         let first = slab.insert(1)!
         slab.remove(first.index)
         let second = slab.insert(2)!
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test func `a full slab refuses and destroys the value`() {
-        var slab = Slab<Witness>(countMax: 2)
+        let slab = Slab<Witness>(countMax: 2)
         let tally = Tally()
         for _ in 0..<2 { _ = slab.insert(Witness(tally)) }
         let isRefused = slab.insert(Witness(tally)) == nil
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func `values stay where they are while others come`() {
-        var slab = Slab<Int>(countMax: 2000)
+        let slab = Slab<Int>(countMax: 2000)
         let first = slab.insert(42)!
         let address = slab.at(first.index)
         for number in 0..<1999 { _ = slab.insert(number) }
@@ -41,7 +41,7 @@ import Testing
         var random = RandomSource(seed: seed)
         let tally = Tally()
         do {
-            var slab = Slab<Witness>(countMax: 600)
+            let slab = Slab<Witness>(countMax: 600)
             var model: [SlotID: Int] = [:]
             for number in 0..<5000 {
                 if random.chance(0.55), model.count < 600 {
