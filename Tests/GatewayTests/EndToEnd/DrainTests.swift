@@ -6,11 +6,13 @@ import TestSupport
 import Testing
 
 @Suite struct DrainTests {
-    /// Sends all of a heartbeat but its last byte: a request in flight for as long as the test wants.
+    /// Sends all of a heartbeat but its last byte: a request in flight for as long as the test wants. It goes out together
+    /// with a whole request, whose answer shows that the gateway has read both.
     private func begin(_ worker: WorkerClient) throws -> String {
         let body = Sample.heartbeat()
         let request = RawHTTP.request("POST", "/internal/heartbeat", headers: worker.headers, body: body)
-        try worker.http.send(request.dropLast())
+        try worker.http.send(RawHTTP.request("GET", "/health") + request.dropLast())
+        #expect(try worker.http.readResponse().status == 200)
         return String(body.last ?? "}")
     }
 
