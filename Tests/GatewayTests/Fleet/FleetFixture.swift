@@ -26,8 +26,8 @@ final class FleetFixture {
     func addGateway() throws -> TestSupport.GatewayProcess {
         let gateway = try TestSupport.GatewayProcess(
             redisURL: redisURL, postgresURL: postgresURL, environment: environment)
-        try eventually("gateway \(gateways.count) has Redis and PostgreSQL") {
-            try gateway.exchange("GET", "/health/ready").status == 200
+        try eventually("every reactor of gateway \(gateways.count) has Redis and PostgreSQL") {
+            try gateway.isConnected
         }
         gateways.append(gateway)
         return gateway
@@ -105,6 +105,17 @@ extension TestSupport.GatewayProcess {
         let kinds = try ops("GET", "/internal/\(kind)/queue").jsonObject()["kinds"] as? [String: Any]
         guard let figures = kinds?[kind] as? [String: Any] else { throw TestFailure("no figures of \(kind)") }
         return figures
+    }
+
+    /// Whether every reactor is connected to Redis and PostgreSQL.
+    var isConnected: Bool {
+        get throws {
+            let page = try exchange("GET", "/metrics").bodyText.split(separator: "\n")
+            return ["gateway_redis_connected{", "gateway_postgres_connected{"].allSatisfy { name in
+                let series = page.filter { $0.hasPrefix(name) }
+                return !series.isEmpty && series.allSatisfy { $0.hasSuffix(" 1") }
+            }
+        }
     }
 
     /// The value of one series of /metrics; nil where it is not there.

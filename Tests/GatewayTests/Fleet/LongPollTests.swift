@@ -143,7 +143,7 @@ import Testing
         #expect(response.status == 503)
         #expect(response.header("Retry-After") != nil)
         try services.start(.redis)
-        try eventually("the gateway has Redis again") { try fleet[0].exchange("GET", "/health/ready").status == 200 }
+        try eventually("the gateway has Redis again") { try fleet[0].isConnected }
         let again = try Waiting(fleet[0], "w2")
         try eventually("w2 waits") {
             try TestSupport.RedisClient(url: services.redisURL).command("ZSCORE", "{parcel:0}:seen", "w2") != .null

@@ -116,7 +116,7 @@ import Testing
         #expect(try fleet[0].pull("w1").count == 1)
         try services.kill(.redis)
         try services.start(.redis)
-        try eventually("the gateway has Redis again") { try fleet[0].exchange("GET", "/health/ready").status == 200 }
+        try eventually("the gateway has Redis again") { try fleet[0].isConnected }
         #expect(try fleet[0].pullEventually("w2").first?.id == "t")
     }
 }
