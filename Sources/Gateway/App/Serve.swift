@@ -19,8 +19,6 @@ func serve(_ configuration: GatewayConfiguration) throws {
 
 /// All reactors of the process and what they share.
 final class GatewayProcess: Sendable {
-    /// Two at least: while one connection commits, the other is sent to.
-    static let postgresConnectionsMin = 2
     /// Descriptors besides connections: Redis, PostgreSQL, listeners, files, logs.
     static let descriptorsSpare = 512
 

@@ -8,7 +8,8 @@ final class Shard: @unchecked Sendable {
     let reactor: Reactor
     let server: HTTPServer
     let redis: RedisClient
-    let postgres: PostgresClient
+    /// The first serves everything but results too.
+    let postgres: [PostgresClient]
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
     private let client: HTTPClient
@@ -24,7 +25,9 @@ final class Shard: @unchecked Sendable {
         let logger = Logger(label: "gateway")
         redis = try RedisClient(
             reactor: reactor, endpoint: RedisClient.Endpoint(configuration.redis), scripts: shared.scripts.all)
-        postgres = PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
+        postgres = (0..<Self.postgresSessions(reactors: shared.metrics.reactorCount)).map { _ in
+            PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
+        }
         pipeline = RequestPipeline(shared: shared, shard: shard)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
@@ -34,7 +37,7 @@ final class Shard: @unchecked Sendable {
         let service = configuration.proxyServiceURL.map { [client] in TorProxyService(client: client, service: $0) }
         let pool = ProxyPool(redis: redis, shared: shared, source: service)
         handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
-        let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres)
+        let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres[0])
         let queueOps = QueueOps(shared: shared, reactor: reactor, server: server, redis: redis)
         pipeline.connect(handlers, ops, queueOps)
         let kinds = reactor.index == 0 ? WorkKind.allCases : []
@@ -71,13 +74,23 @@ final class Shard: @unchecked Sendable {
                 isConnected ? "connected to Redis" : "lost Redis",
                 metadata: ["reactor": "\(index)", "reason": "\(redis.lastFailure.map { "\($0)" } ?? "")"])
         }
-        postgres.connectionChanged = { [unowned postgres] isConnected in
-            shard.set(metrics.postgresConnected, isConnected ? 1 : 0)
-            if !isConnected { shard.add(metrics.postgresReconnects, 1) }
-            logger.notice(
-                isConnected ? "connected to PostgreSQL" : "lost PostgreSQL",
-                metadata: ["reactor": "\(index)", "reason": "\(postgres.lastFailure.map { "\($0)" } ?? "")"])
+        for client in postgres {
+            client.connectionChanged = { [unowned self, unowned client] isConnected in
+                shard.set(metrics.postgresConnected, postgres.contains(where: \.isConnected) ? 1 : 0)
+                if !isConnected { shard.add(metrics.postgresReconnects, 1) }
+                logger.notice(
+                    isConnected ? "connected to PostgreSQL" : "lost PostgreSQL",
+                    metadata: ["reactor": "\(index)", "reason": "\(client.lastFailure.map { "\($0)" } ?? "")"])
+            }
         }
+    }
+
+    /// Sessions of the process at least: while one commits, the other is sent to.
+    static let postgresSessionsMin = 2
+
+    /// Sessions of each reactor.
+    private static func postgresSessions(reactors: Int) -> Int {
+        (postgresSessionsMin + reactors - 1) / reactors
     }
 
     /// Begins to serve. Batches act at a turn's end first, then the clients that send them, then the answers.
@@ -86,7 +99,7 @@ final class Shard: @unchecked Sendable {
         reactor.join(redis)
         reactor.join(server)
         redis.start()
-        postgres.start()
+        for client in postgres { client.start() }
         handlers.start()
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
@@ -120,7 +133,7 @@ final class Shard: @unchecked Sendable {
             for reaper in proxyReapers { reaper.close() }
             client.close()
             redis.close()
-            postgres.close()
+            for client in postgres { client.close() }
         }
     }
 }

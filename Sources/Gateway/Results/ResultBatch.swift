@@ -1,7 +1,7 @@
 // The group commit of one kind and reactor: results gather into chunks, a chunk is one statement and one commit, its
 // tasks are completed in Redis, and only then are its requests answered.
 // Owned by its reactor. Limits: `waitingRowsMax` and `waitingBytesMax` not yet answered (then 503), `writingMax`
-// statements out at once, `deadlockRetriesMax` repeats of one that lost a deadlock.
+// statements out on a session, `deadlockRetriesMax` repeats of one that lost a deadlock.
 //
 //   add ─► gathering ─► ready ─(statement free)─► PostgreSQL: commit ─► Redis: finish ─► answers
 //                         └──────── refused: split in halves, until the guilty row stands alone
@@ -18,15 +18,23 @@ protocol ResultAnswering: AnyObject {
 }
 
 final class ResultBatch: TurnParticipant {
-    /// Two: PostgreSQL has the next statement when it has done one, and chunks still grow under load.
+    /// Two on a session: PostgreSQL has the next full chunk when it has done one, and chunks still grow under load.
     static let writingMax = 2
+
+    private struct Session {
+        let client: PostgresClient
+        /// Statements out.
+        var writing = 0
+    }
+
     static let waitingRowsMax = 16_384
     static let waitingBytesMax = 128 * 1024 * 1024
     static let deadlockRetriesMax = 3
 
     let kind: WorkKind
     let reactor: Reactor
-    let postgres: PostgresClient
+    /// Sessions that take statements in turn.
+    private var sessions: [Session]
     let redis: RedisClient
     let statements: ResultStatements
     let finishScript: RedisScript
@@ -37,18 +45,17 @@ final class ResultBatch: TurnParticipant {
     private var idle: [ResultFlight] = []
     private var gathering: ResultFlight?
     private var ready = Ring<ResultFlight>(countMax: ResultBatch.waitingRowsMax)
-    private var writing = 0
     private var waitingRows = 0
     private var waitingBytes = 0
     var parameters = PostgresParameters()
 
     init(
-        kind: WorkKind, reactor: Reactor, postgres: PostgresClient, redis: RedisClient, scripts: QueueScripts,
+        kind: WorkKind, reactor: Reactor, postgres: [PostgresClient], redis: RedisClient, scripts: QueueScripts,
         statements: ResultStatements, answering: any ResultAnswering
     ) {
         self.kind = kind
         self.reactor = reactor
-        self.postgres = postgres
+        sessions = postgres.map { Session(client: $0) }
         self.redis = redis
         self.statements = statements
         self.answering = answering
@@ -63,7 +70,7 @@ final class ResultBatch: TurnParticipant {
     func add(
         _ results: [ParcelResult], of body: RawSpan, worker: RawSpan, exchange: SlotID, arrivedUs: Int64
     ) -> Problem? {
-        guard postgres.isConnected else { return .postgresAway }
+        guard sessions.contains(where: \.client.isConnected) else { return .postgresAway }
         guard redis.isConnected else { return .redisAway }
         guard waitingRows + results.count <= Self.waitingRowsMax,
             waitingBytes + body.byteCount <= Self.waitingBytesMax,
@@ -125,31 +132,44 @@ final class ResultBatch: TurnParticipant {
 
     // MARK: Writing
 
-    /// Lets chunks depart while statements are free: a waiting one, or what has gathered where nothing is out.
+    /// Lets chunks depart while sessions are free: a full one to a session that has room, any to one that is idle.
     func turnEnded() {
-        while writing < Self.writingMax {
-            if !ready.isEmpty {
-                writing += 1
-                write(ready.removeFirst())
-            } else if let gathering,
-                BatchGate.mayDepart(gathered: gathering.chunk.rows.count, inFlight: writing)
-                    || gathering.chunk.isFull
-            {
+        while true {
+            if let gathering, gathering.chunk.isFull { close(gathering) }
+            guard let session = leastBusy() else { return }
+            if ready.isEmpty {
+                guard let gathering,
+                    BatchGate.mayDepart(
+                        gathered: gathering.chunk.rows.count, inFlight: sessions[session].writing)
+                else { return }
                 close(gathering)
-            } else {
-                return
             }
+            let flight = ready.removeFirst()
+            flight.session = session
+            sessions[session].writing += 1
+            write(flight)
         }
+    }
+
+    /// The session with the fewest statements out, if it has room; a connected one where there is any.
+    private func leastBusy() -> Int? {
+        var best: Int?
+        for index in sessions.indices where sessions[index].client.isConnected {
+            if best == nil || sessions[index].writing < sessions[best!].writing { best = index }
+        }
+        // With none connected the first takes what waits, and fails it.
+        let chosen = best ?? 0
+        return sessions[chosen].writing < Self.writingMax ? chosen : nil
     }
 
     /// Sends the flight's next group; with none left, goes on to Redis.
     private func write(_ flight: ResultFlight) {
         guard let group = flight.groups.last else {
-            writing -= 1
+            sessions[flight.session].writing -= 1
             return finish(flight)
         }
         let statement = statements.encode(flight.chunk, group, into: &parameters)
-        let isSent = postgres.submit(
+        let isSent = sessions[flight.session].client.submit(
             owner: self, tag: UInt64(flight.id), statement: statement, parameters: parameters)
         if !isSent { giveUp(flight, .postgresAway) }
     }
@@ -157,7 +177,7 @@ final class ResultBatch: TurnParticipant {
     private func giveUp(_ flight: ResultFlight, _ problem: Problem) {
         flight.settleUnknown()
         flight.chunk.settleSuperseded()
-        writing -= 1
+        sessions[flight.session].writing -= 1
         release(flight, problem)
     }
 

@@ -10,6 +10,8 @@ final class ResultFlight {
     /// Ranges of the chunk's `order` still to be written; the last one is next, or out.
     var groups: [Range<Int>] = []
     var departed = Instant(nanoseconds: 0)
+    /// Which of the batch's sessions writes it.
+    var session = 0
     var deadlockRetries = 0
     /// Rows that the finish call names, in its order.
     var finishing: [UInt8] = []

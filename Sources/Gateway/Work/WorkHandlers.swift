@@ -30,7 +30,7 @@ final class WorkHandlers: @unchecked Sendable {
     private var taskID = ByteBuffer(capacity: 128)
 
     init(
-        shared: SharedState, reactor: Reactor, server: HTTPServer, redis: RedisClient, postgres: PostgresClient,
+        shared: SharedState, reactor: Reactor, server: HTTPServer, redis: RedisClient, postgres: [PostgresClient],
         shard: MetricsShard
     ) throws(RedisFailure) {
         self.shared = shared
