@@ -91,6 +91,10 @@ final class EpollPoller: Poller {
         }
     }
 
+    func close() {
+        entries.forEachIndex { remove(entries.id(at: $0)) }
+    }
+
     func setWatch(_ id: SlotID, interest: Readiness) {
         guard entries.isLive(id) else { return }
         change(id, to: interest.rawValue)

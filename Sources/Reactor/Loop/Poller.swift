@@ -68,6 +68,8 @@ public protocol Poller: AnyObject {
     func peerIsThere(_ id: SlotID) -> Bool
     /// Forgets a descriptor; a listener's or stream's is closed, a watch's is left to its owner.
     func remove(_ id: SlotID)
+    /// Forgets everything, as `remove` does: the end, after which no owner is told of anything.
+    func close()
     /// Waits up to `timeout` (nil: for ever) for events. Returns how many there are.
     func wait(timeout: Interval?) -> Int
     /// Tells the owners what the last `wait` brought. Apart from waiting, so that the loop reads its clock in between.

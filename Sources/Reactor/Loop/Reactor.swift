@@ -113,8 +113,17 @@ public final class Reactor: @unchecked Sendable {
             if worked > Self.stallBudget { stalled?(worked) }
             turnStart = end
         }
+        end()
+    }
+
+    /// Lets go of all who were told things: they hold this reactor, and would keep it for ever.
+    private func end() {
         participants.removeAll()
+        timers = TimerWheel(now: now)
+        poller.close()
         mailboxWatch = nil
+        stalled = nil
+        turned = nil
     }
 
     private func turn() {

@@ -1,6 +1,7 @@
 // A Redis of a test's own and a blocking client for it: one thread, one command at a time over a unix socket.
 
 import Foundation
+import TestSupport
 
 /// A reply of Redis, as it came.
 enum Reply: Equatable, Sendable {
@@ -36,35 +37,26 @@ final class PrivateRedis {
         case replied(String)
     }
 
-    private let process = Process()
-    private let folder: URL
+    private let folder: TemporaryFolder
+    private let process: ChildProcess
     private let socketPath: String
     private var connection: RedisConnection!
 
     init(arguments: [String] = []) throws {
-        folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("redis-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        socketPath = folder.appendingPathComponent("s").path
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments =
-            ["redis-server", "--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder.path] + arguments
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let deadline = Date().addingTimeInterval(10)
-        while true {
-            connection = RedisConnection(to: socketPath)
-            if connection != nil { break }
-            guard Date() < deadline, process.isRunning else { throw Failure.neverListened }
-            sched_yield()
-        }
+        folder = try TemporaryFolder()
+        socketPath = folder.path("s")
+        process = try ChildProcess(
+            "redis-server",
+            ["--port", "0", "--unixsocket", socketPath, "--save", "", "--dir", folder.path("")] + arguments,
+            outputPath: folder.path("log"), errorPath: folder.path("log"))
+        TestRun.record(child: process.pid)
+        connection = try eventuallyValue("redis-server listens") { RedisConnection(to: socketPath) }
     }
 
     deinit {
-        // Not SIGTERM: the child inherits the signal mask of a test's thread, which blocks it.
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        // Nothing depends on the folder being gone.
-        try? FileManager.default.removeItem(at: folder)
+        process.signal(SIGKILL)
+        _ = try? process.waitForExit()  // Killed: it ends.
+        TestRun.forget(child: process.pid)
     }
 
     func anotherConnection() throws -> RedisConnection {
