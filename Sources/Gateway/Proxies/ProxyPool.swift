@@ -33,8 +33,10 @@ final class ProxyPool: @unchecked Sendable {
         scripts = shared.scripts
         leaseMs = shared.configuration.leaseMs
         self.source = source
+        // Where a service makes them, the list counts for nothing.
+        let listed = source == nil ? shared.configuration.proxies : []
         configured = Dictionary(
-            shared.configuration.proxies.map { (ProxyAddress(host: $0.host, port: $0.port), $0) },
+            listed.map { (ProxyAddress(host: $0.host, port: $0.port), $0) },
             uniquingKeysWith: { first, _ in first })
     }
 

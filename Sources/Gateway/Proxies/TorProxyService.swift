@@ -35,7 +35,9 @@ final class TorProxyService: ProxySource, @unchecked Sendable {
         let status: Int
         let body: [UInt8]
         do throws(HTTPClientFailure) {
-            let request = HTTPClientRequest(method, target, endpoints: [endpoint], timeouts: Self.timeouts)
+            var request = HTTPClientRequest(method, target, endpoints: [endpoint], timeouts: Self.timeouts)
+            // To rotate twice does no harm.
+            request.isRepeatable = true
             let response = try await client.send(request)
             status = response.status
             body = try await response.collect(bytesMax: Self.answerBytesMax)
