@@ -2,7 +2,7 @@
 // deadline. Any thread may use it; a lock makes sure that no signal goes to a pid that was reaped (and perhaps reused).
 
 import Foundation
-import Synchronization
+import Reactor
 
 /// How a process ended.
 public enum ExitStatus: Equatable, Sendable {
@@ -21,7 +21,7 @@ public struct CommandOutput: Sendable {
 
 public final class ChildProcess: Sendable {
     public let pid: pid_t
-    private let ending = Mutex<ExitStatus?>(nil)
+    private let ending = Locked<ExitStatus?>(nil)
 
     /// POSIX_SPAWN_SETSID of <spawn.h>, which glibc shows to GNU sources only, as the function below (glibc 2.34).
     private static let setSession: Int16 = 0x80

@@ -2,10 +2,10 @@
 // Chosen below the kernel's ephemeral range, so that no outgoing connection takes one in the meantime.
 
 import Foundation
-import Synchronization
+import Reactor
 
 public enum FreePort {
-    private static let given = Mutex<Set<Int>>([])
+    private static let given = Locked<Set<Int>>([])
     private static let range = 10000...19999
 
     public static func next() throws -> Int {

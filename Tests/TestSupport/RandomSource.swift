@@ -2,11 +2,12 @@
 // TEST_SEED in the environment repeats a run.
 
 import Foundation
+import Reactor
 
 /// A seeded generator. A value: a copy repeats the same numbers.
 public struct RandomSource: RandomNumberGenerator {
     public let seed: UInt64
-    private var state: UInt64
+    private var bits: RandomBits
 
     /// - Parameter seed: nil takes TEST_SEED, else a new one; both are printed.
     public init(seed: UInt64? = nil, label: String = #function) {
@@ -17,17 +18,10 @@ public struct RandomSource: RandomNumberGenerator {
             self.seed = given ?? UInt64.random(in: 1...UInt64.max)
             print("seed of \(label): TEST_SEED=\(self.seed)")
         }
-        state = self.seed
+        bits = RandomBits(seed: self.seed)
     }
 
-    /// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    public mutating func next() -> UInt64 { bits.next() }
 
     public mutating func int(in range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
     public mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }

@@ -3,6 +3,7 @@
 // in each. `PrivateServices` are for tests that stop, kill or pause theirs. Any thread may use both.
 
 import Foundation
+import Reactor
 import Synchronization
 
 public enum Service: String, CaseIterable, Sendable {
@@ -13,12 +14,12 @@ public enum Service: String, CaseIterable, Sendable {
 /// A Redis and a PostgreSQL of one's own. They end with `close()`, with the last owner, or with the test process.
 public final class PrivateServices: Sendable {
     public let folder: String
-    private let facts: Mutex<[String: String]>
+    private let facts: Locked<[String: String]>
 
     /// Starts `services` and returns when they answer.
     public init(_ services: [Service] = Service.allCases) throws {
         folder = TestRun.newPath("services")
-        facts = Mutex([:])
+        facts = Locked([:])
         for service in services { try start(service) }
     }
 

@@ -2,7 +2,6 @@
 // Limits: `connectSecondsMax` for the first connection; a call is tried again for `retrySecondsMax` when it is lost.
 
 import Reactor
-import Synchronization
 
 /// What a command has of Redis while it runs. Used by the session's one task.
 struct RedisSession: Sendable {
@@ -20,7 +19,7 @@ struct RedisSession: Sendable {
         _ endpoint: RedisClient.Endpoint, _ body: @escaping @Sendable (RedisSession) async throws -> Value
     ) throws -> Value {
         let reactor = try Reactor(index: 0, descriptorsMax: 64)
-        let outcome = Mutex<Result<Value, any Error>?>(nil)
+        let outcome = Locked<Result<Value, any Error>?>(nil)
         let done = Latch(1)
         let thread = ReactorThread(reactor) { reactor in
             reactor.spawn {

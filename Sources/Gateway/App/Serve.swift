@@ -25,8 +25,8 @@ final class GatewayProcess: Sendable {
     private let shared: SharedState
     private let logger = Logger(label: "gateway")
     private let counter: ConnectionCounter
-    private let shards = Mutex<[Shard]>([])
-    private let threads = Mutex<[ReactorThread]>([])
+    private let shards = Locked<[Shard]>([])
+    private let threads = Locked<[ReactorThread]>([])
     private let stopping = Latch(1)
 
     init(_ configuration: GatewayConfiguration) throws {
@@ -54,7 +54,7 @@ final class GatewayProcess: Sendable {
         }
         let sockets = try openListeners(reactors: count)
         let ready = Latch(count)
-        let failure = Mutex<String?>(nil)
+        let failure = Locked<String?>(nil)
         for index in 0..<count {
             let reactor = try Reactor(
                 index: index, descriptorsMax: shared.configuration.connectionsMax + Self.descriptorsSpare)

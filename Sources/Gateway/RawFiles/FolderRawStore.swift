@@ -4,13 +4,12 @@
 // was acknowledged survives a power cut. Limits: none of its own.
 
 import Reactor
-import Synchronization
 
 final class FolderRawStore: RawFileStore {
     private let root: String
     private let incoming: String
     /// Folders `ab/cd` whose entries in `ab` and in the root this process has synced: a bit each.
-    private let syncedFolders = Mutex([UInt64](repeating: 0, count: 1024))
+    private let syncedFolders = Locked([UInt64](repeating: 0, count: 1024))
 
     /// - Parameter root: absolute; made by `open` where it is missing.
     init(root: String) {

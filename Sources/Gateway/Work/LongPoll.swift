@@ -138,7 +138,7 @@ final class LongPoll: RedisFlightOwner, TimerOwner {
             let exchange = seats[id.index].exchange
             leave(id)
             var problem = Problem.redisAway
-            problem.retryAfterSeconds = Int.random(in: Self.awayRetrySeconds)
+            problem.retryAfterSeconds = Int.random(in: Self.awayRetrySeconds, using: &reactor.random)
             answering.pullFailed(exchange, problem)
         }
     }

@@ -148,9 +148,8 @@ extension WorkHandlers: PullAnswering {
     }
 
     func pullEmpty(_ exchange: SlotID, kind: WorkKind, dueInMs: Int?, hasWaited: Bool) {
-        var generator = SystemRandomNumberGenerator()
         let seconds = retryAdvice[Int(kind.rawValue)].seconds(
-            now: reactor.now, dueInMs: dueInMs, hasWaited: hasWaited, using: &generator)
+            now: reactor.now, dueInMs: dueInMs, hasWaited: hasWaited, using: &reactor.random)
         server.respond(exchange, status: 200) { out in
             out.append("{\"tasks\":[")
             endPull(retryAfterSeconds: seconds, &out)

@@ -1,8 +1,6 @@
 // Counts the process's connections, in all and by client address. Shared by the reactors, asked once a connection:
 // a lock is right here, since an accept costs two system calls and a request never comes by.
 
-import Synchronization
-
 /// Admits connections up to the limits of the whole process.
 public final class ConnectionCounter: Sendable {
     private struct Counts {
@@ -12,7 +10,7 @@ public final class ConnectionCounter: Sendable {
 
     private let totalMax: Int
     private let perAddressMax: Int
-    private let counts = Mutex(Counts())
+    private let counts = Locked(Counts())
 
     public init(totalMax: Int, perAddressMax: Int) {
         self.totalMax = totalMax

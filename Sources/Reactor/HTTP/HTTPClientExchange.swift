@@ -59,8 +59,7 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
         let pools = request.endpoints.map { client.pool(of: $0) }
         for pool in pools { pool.resolveIfNeeded() }
         let candidates = pools.flatMap(\.addresses).filter { address in !triedAddresses.contains { $0 === address } }
-        var generator = SystemRandomNumberGenerator()
-        guard let chosen = HTTPClientAddress.choose(candidates, now: reactor.now, using: &generator) else {
+        guard let chosen = HTTPClientAddress.choose(candidates, now: reactor.now, using: &reactor.random) else {
             if let pool = pools.first(where: \.isResolving), triedAddresses.isEmpty {
                 return wait(in: pool, .resolving)
             }

@@ -183,7 +183,11 @@ extension HTTPServer: StreamOwner {
         switch plan {
         case .refuse(let problem):
             refuse(problem, exchange, head, index)
-        case .buffer(let bytesMax) where announced > bytesMax, .stream(_, let bytesMax) where announced > bytesMax:
+        case .buffer(let bytesMax) where announced > bytesMax:
+            refuse(Self.tooLarge(bytesMax), exchange, head, index)
+        case .stream(let body, let bytesMax) where announced > bytesMax:
+            // Its reader waits already; without a word it would wait for ever.
+            body.fail(.tooLarge)
             refuse(Self.tooLarge(bytesMax), exchange, head, index)
         case .buffer(let bytesMax):
             if !isChunked, announced <= bytes.byteCount - head.byteCount {

@@ -2,15 +2,14 @@
 // Any thread. Never used on a reactor's thread, which must not block.
 
 import CReactor
-import Synchronization
 
 /// Counts down to zero; `wait` returns then.
 public final class Latch: Sendable {
-    private let count: Mutex<Int>
+    private let count: Locked<Int>
     private let event: Int32
 
     public init(_ count: Int) {
-        self.count = Mutex(count)
+        self.count = Locked(count)
         event = cr_eventfd_create()
         precondition(event >= 0, "no eventfd: error \(-event)")
         if count <= 0 { cr_eventfd_signal(event) }

@@ -3,7 +3,6 @@
 // (dropping one would hang its task); there are never more than tasks in flight, which requests in flight bound.
 
 import CReactor
-import Synchronization
 
 /// A bounded queue from any thread to one reactor, with an eventfd that ends the reactor's wait.
 final class Mailbox: Sendable {
@@ -17,7 +16,7 @@ final class Mailbox: Sendable {
         var signalled = false
     }
 
-    private let waiting = Mutex(Waiting())
+    private let waiting = Locked(Waiting())
     let eventDescriptor: Int32
 
     init() {

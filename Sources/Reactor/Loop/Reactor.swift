@@ -31,6 +31,8 @@ public final class Reactor: @unchecked Sendable {
     public let poller: any Poller
     public let executor: ReactorExecutor
     public let buffers = BufferPool()
+    /// For jitter and choices; never for secrets.
+    public var random = RandomBits()
     /// Monotonic time at the start of this turn.
     public private(set) var now: Instant
     /// Microseconds since the Unix epoch at the start of this turn.

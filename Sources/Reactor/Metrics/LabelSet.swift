@@ -1,8 +1,6 @@
 // Series of families whose label values come up while the process runs: platforms. Bounded, so that nobody can grow
 // the page without limit. Shared by all reactors; each keeps a `LabelCache`, so that a known value costs no lock.
 
-import Synchronization
-
 /// Values of one label, in order of appearance; beyond `valuesMax` all are `other`.
 public final class LabelSet: Sendable {
     public static let otherValue = "other"
@@ -23,8 +21,8 @@ public final class LabelSet: Sendable {
     private let registry: MetricsRegistry
     private let label: String
     public let valuesMax: Int
-    private let families: Mutex<[Family]> = Mutex([])
-    private let values = Mutex(Values())
+    private let families: Locked<[Family]> = Locked([])
+    private let values = Locked(Values())
 
     /// - Parameter valuesMax: values besides `other`.
     public init(_ registry: MetricsRegistry, label: String, valuesMax: Int) {

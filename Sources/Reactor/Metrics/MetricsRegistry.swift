@@ -2,8 +2,6 @@
 // Immutable after `makeShards`, except for families with labels that come up later (`LabelSet`), behind a lock that
 // only a newcomer and a scrape take. Source: the Prometheus text exposition format 0.0.4.
 
-import Synchronization
-
 public enum MetricKind: Sendable {
     case counter
     case gauge
@@ -67,7 +65,7 @@ public final class MetricsRegistry: Sendable {
         }
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     public init() {}
 

@@ -80,8 +80,7 @@ final class PostgresConnection: WatchOwner, TimerOwner, @unchecked Sendable {
         disconnect()
         lastFailure = failure
         state = .waiting
-        var generator = SystemRandomNumberGenerator()
-        timer = reactor.schedule(at: reactor.now + backoff.next(using: &generator), self, tag: epoch)
+        timer = reactor.schedule(at: reactor.now + backoff.next(using: &reactor.random), self, tag: epoch)
         guard wasReady else { return }
         lossCount += 1
         owner.connectionLost(failure)

@@ -85,8 +85,7 @@ final class RedisConnection: StreamOwner, TimerOwner, @unchecked Sendable {
         lastFailure = failure
         lastReason = reason ?? failure.description
         state = .waiting
-        var generator = SystemRandomNumberGenerator()
-        timer = reactor.schedule(at: reactor.now + backoff.next(using: &generator), self, tag: epoch)
+        timer = reactor.schedule(at: reactor.now + backoff.next(using: &reactor.random), self, tag: epoch)
         guard wasReady else { return }
         lossCount += 1
         owner.connectionLost(failure)

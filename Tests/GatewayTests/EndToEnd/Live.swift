@@ -2,6 +2,7 @@
 // `Live.shared` serves all tests that leave it as it is and keep to ids and platforms of their own; any thread.
 
 import Foundation
+import Reactor
 import Synchronization
 import TestSupport
 
@@ -79,9 +80,9 @@ func concurrently<Value: Sendable>(
 }
 
 private final class SharedResults<Value: Sendable>: Sendable {
-    private let results: Mutex<[Result<Value, any Error>?]>
+    private let results: Locked<[Result<Value, any Error>?]>
 
-    init(count: Int) { results = Mutex(Array(repeating: nil, count: count)) }
+    init(count: Int) { results = Locked(Array(repeating: nil, count: count)) }
 
     func set(_ index: Int, _ result: Result<Value, any Error>) { results.withLock { $0[index] = result } }
 

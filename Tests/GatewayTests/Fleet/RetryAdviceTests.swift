@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RetryAdviceTests {
     private func advice(emptyFor seconds: Double, hasWaited: Bool = false, dueInMs: Int? = nil) -> [Int] {
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomSource()
         var advice = RetryAdvice()
         let start = Instant(nanoseconds: 1_000_000)
         _ = advice.seconds(now: start, dueInMs: nil, hasWaited: false, using: &generator)
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func `what was found starts it again`() {
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomSource()
         var advice = RetryAdvice()
         _ = advice.seconds(now: Instant(nanoseconds: 0), dueInMs: nil, hasWaited: false, using: &generator)
         advice.found()

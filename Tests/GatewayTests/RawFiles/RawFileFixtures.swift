@@ -60,6 +60,7 @@ func streamed(pieces: Int, of pieceBytes: Int, before: [UInt8], after: [UInt8]) 
         if left == 0 {
             left = -1
             body.append(after.rawBytes)
+            body.drained = nil
             body.finish()
         }
     }

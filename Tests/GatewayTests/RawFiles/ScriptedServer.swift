@@ -2,6 +2,7 @@
 // Its thread ends with the object. Answers that are no HTTP are sent as they are.
 
 import Foundation
+import Reactor
 import Synchronization
 import TestSupport
 
@@ -25,7 +26,7 @@ final class ScriptedServer: Sendable {
     let port: Int
     private let descriptor: Int32
     private let answer: @Sendable (ScriptedRequest) -> Answer
-    private let seen = Mutex<[ScriptedRequest]>([])
+    private let seen = Locked<[ScriptedRequest]>([])
     private let isClosed = Atomic<Bool>(false)
 
     /// Requests so far.

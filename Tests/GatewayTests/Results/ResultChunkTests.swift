@@ -1,6 +1,7 @@
 // What gathers for one statement: one row for each key, the newest, of equals the last; outcomes for all the others.
 
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -126,7 +127,7 @@ struct ChunkItem {
     }
 
     @Test func `against a model: random keys and times give each key its newest`() throws {
-        var random = SystemRandomNumberGenerator()
+        var random = RandomSource()
         for _ in 0..<200 {
             let items = (0..<Int.random(in: 1...64, using: &random)).map { _ in
                 ("k\(Int.random(in: 0...9, using: &random))", Int.random(in: 0...5, using: &random))

@@ -2,7 +2,6 @@
 // nothing may be left: no exchange, no connection, no buffer, no descriptor.
 
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -97,7 +96,7 @@ import Testing
             $0.streamBytesMax = 10_000
             $0.lingerTimeout = .milliseconds(100)
         }
-        let failures = Mutex<[String]>([])
+        let failures = Locked<[String]>([])
         DispatchQueue.concurrentPerform(iterations: 4) { thread in
             var random = RandomSource(seed: seed &+ UInt64(thread))
             for round in 0..<100 {

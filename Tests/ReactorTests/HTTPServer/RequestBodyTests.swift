@@ -192,8 +192,10 @@ import Testing
         try chunks.send("POST /stream/b/4 HTTP/1.1\r\n" + chunked + "5\r\nhello\r\n0\r\n\r\n")
         #expect(try chunks.readResponse().status == 413)
         try chunks.expectClosed()
-        try server.eventually("the reader was told") { _ in
-            server.onReactor { [handler = server.handler] _ in handler.readings["b"]!.failure } == .tooLarge
+        for name in ["a", "b"] {
+            try server.eventually("the reader of \(name) was told") { _ in
+                server.onReactor { [handler = server.handler] _ in handler.readings[name]!.failure } == .tooLarge
+            }
         }
         server.stop()
     }

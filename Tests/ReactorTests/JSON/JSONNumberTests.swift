@@ -1,6 +1,7 @@
 // What numbers are worth: exact integers, correctly rounded Doubles.
 
 import Reactor
+import TestSupport
 import Testing
 
 @Suite struct JSONNumberTests {
@@ -37,7 +38,7 @@ import Testing
     }
 
     @Test func `random decimals are the Doubles that the standard library reads`() {
-        var random = SystemRandomNumberGenerator()
+        var random = RandomSource()
         for _ in 0..<20_000 {
             let digits = UInt64.random(in: 0...UInt64.max, using: &random) >> UInt64.random(in: 0..<64, using: &random)
             let text =

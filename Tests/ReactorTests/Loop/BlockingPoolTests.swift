@@ -48,7 +48,7 @@ private final class Meter: Sendable {
         let pool = BlockingPool(name: "test", threads: 1, jobsMax: 2)
         defer { pool.close() }
         let gate = Gate()
-        let done = Mutex<[Int]>([])
+        let done = Locked<[Int]>([])
         #expect(pool.submit { gate.pass() } == nil)
         try eventually("the thread has taken the job") { pool.waitingCount == 0 }
         for number in 1...2 { #expect(pool.submit { done.withLock { $0.append(number) } } == nil) }

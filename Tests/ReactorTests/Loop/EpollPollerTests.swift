@@ -99,7 +99,8 @@ import Testing
 
 /// Writes down what a poller tells.
 final class Recorder: StreamOwner {
-    private let poller: any Poller
+    /// The poller holds its owners.
+    private unowned let poller: any Poller
     var ids: [SlotID] = []
     var log: [String] = []
     var onReceive: () -> Void = {}

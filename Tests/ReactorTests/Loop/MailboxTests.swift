@@ -17,7 +17,7 @@ import Testing
 
     @Test func `messages keep their order`() {
         let mailbox = Mailbox()
-        let seen = Mutex<[Int]>([])
+        let seen = Locked<[Int]>([])
         for number in 0..<100 { _ = mailbox.post { seen.withLock { $0.append(number) } } }
         for message in mailbox.drain().messages { message() }
         #expect(seen.withLock { $0 } == Array(0..<100))

@@ -1,7 +1,6 @@
 // The metrics page as text: help and type once a family, sums over shards, histograms that add up, escaped labels.
 
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Reactor
@@ -95,7 +94,7 @@ import Testing
 
     @Test func `a value that is read is asked for at each writing`() {
         let registry = MetricsRegistry()
-        let asked = Mutex(0.0)
+        let asked = Locked(0.0)
         registry.add(.gauge, "g", "G.") {
             asked.withLock { count in
                 count += 1
