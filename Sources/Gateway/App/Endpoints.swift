@@ -2,6 +2,8 @@
 // Plain values without an owner; parsing never resolves a name or touches the network.
 // Source: operations.md section 1, RFC 3986 for the URL shapes.
 
+import Reactor
+
 /// Which endpoints a listener serves. `parcel` and `party` are the worker surface of one kind.
 struct Surfaces: OptionSet, Sendable {
     let rawValue: UInt8
@@ -30,14 +32,6 @@ struct ListenerSetting: Equatable, Sendable {
     var address: SocketAddress
     /// No TLS here even where a certificate is configured (`+plain`).
     var isPlain: Bool
-}
-
-struct RedisEndpoint: Equatable, Sendable {
-    var address = SocketAddress.tcp(host: "127.0.0.1", port: 6379)
-    var usesTLS = false
-    var user: String?
-    var password: String?
-    var database = 0
 }
 
 /// One HTTP service to connect to; `path` is a prefix without a trailing slash, empty for the root.
@@ -113,20 +107,18 @@ extension RedisEndpoint {
 
     init(_ text: String) throws(BadSetting) {
         let url = try URLParts(text)
-        self.init()
-        user = url.user.flatMap { $0.isEmpty ? nil : $0 }
-        password = url.password
+        self.init(
+            .unix(path: url.path), user: url.user.flatMap { $0.isEmpty ? nil : $0 }, password: url.password,
+            usesTLS: url.scheme == "rediss")
         switch url.scheme {
         case "redis", "rediss":
-            usesTLS = url.scheme == "rediss"
             guard !url.host.isEmpty else { throw BadSetting("no host") }
-            address = .tcp(host: url.host, port: url.port ?? 6379)
+            address = .tcp(host: url.host, port: UInt16(url.port ?? Int(Self.defaultPort)))
             if url.path.count > 1 { database = try Self.database(String(url.path.dropFirst())) }
         case "unix":
             guard url.host.isEmpty, url.port == nil, url.path.count > 1 else {
                 throw BadSetting("the socket path must be absolute, as in unix:///run/redis.sock")
             }
-            address = .unix(path: url.path)
         default:
             throw BadSetting("unknown scheme")
         }

@@ -2,6 +2,8 @@
 // To add a setting: a field with its default in GatewayConfiguration, and a line here. Nothing else.
 // Limits: each line's range. Source: operations.md section 1, api.md sections 3, 5 and 6.
 
+import Reactor
+
 extension GatewayConfiguration {
     static let settings: [Setting] =
         network + backends + credentials + upstreams + files + logs + leases + rates + limits

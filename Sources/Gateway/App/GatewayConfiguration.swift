@@ -2,6 +2,8 @@
 // Made once at the start and immutable afterwards, so every thread may read it; SIGHUP makes a new value.
 // The initial values here are the defaults; names, ranges and help are lines of GatewayConfiguration+Table.swift.
 
+import Reactor
+
 /// The settings of one gateway process. `Ms` fields are whole milliseconds, read from `_SECONDS` variables.
 struct GatewayConfiguration: Equatable, Sendable {
     // Listeners and threads
@@ -14,7 +16,7 @@ struct GatewayConfiguration: Equatable, Sendable {
     var ioBackend = IOBackend.auto
 
     // Redis, PostgreSQL, raw files
-    var redis = RedisEndpoint()
+    var redis = RedisEndpoint(.tcp(host: "127.0.0.1", port: RedisEndpoint.defaultPort))
     /// A libpq URI, handed to libpq as it is. Holds a password: never log it.
     var postgresURL = "postgres://127.0.0.1:5432/taxlien"
     var rawStorage = RawStorage.file(path: "/var/lib/taxlien-gateway/raw")

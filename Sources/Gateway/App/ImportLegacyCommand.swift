@@ -26,17 +26,24 @@ struct ImportLegacyCommand: ParsableCommand {
 
     func validate() throws {
         guard WorkKind(name: kind) != nil else { throw ValidationError("--kind: expected parcel or party") }
-        if let from, RedisClient.Endpoint(url: from) == nil {
-            throw ValidationError("--from: expected redis://[user:password@]host:port[/database] or unix://…")
+        do {
+            _ = try source()
+        } catch {
+            throw ValidationError("--from: \(error.reason); allowed: \(RedisEndpoint.allowed)")
         }
+    }
+
+    private func source() throws(BadSetting) -> RedisEndpoint? {
+        guard let from else { return nil }
+        return try RedisEndpoint(from)
     }
 
     func run() throws {
         let loaded = try options.start()
         guard let kind = WorkKind(name: kind) else { throw ExitCode.validationFailure }
-        let old = from.flatMap { RedisClient.Endpoint(url: $0) }
+        let old = try source()
         let takesProcessing = !queuesOnly
-        let total = try RedisSession.run(RedisClient.Endpoint(loaded.configuration.redis)) { session in
+        let total = try RedisSession.run(loaded.configuration.redis) { session in
             let source = if let old { try await session.another(old) } else { session }
             defer { if old != nil { source.client.close() } }
             var run = LegacyImport(source: source, target: session, kind: kind, takesProcessing: takesProcessing)

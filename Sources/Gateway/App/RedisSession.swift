@@ -16,7 +16,7 @@ struct RedisSession: Sendable {
     /// Runs `body` as a task of a fresh reactor, and ends both.
     /// - Throws: what `body` throws, or that there is no Redis.
     static func run<Value: Sendable>(
-        _ endpoint: RedisClient.Endpoint, _ body: @escaping @Sendable (RedisSession) async throws -> Value
+        _ endpoint: RedisEndpoint, _ body: @escaping @Sendable (RedisSession) async throws -> Value
     ) throws -> Value {
         let reactor = try Reactor(index: 0, descriptorsMax: 64)
         let outcome = Locked<Result<Value, any Error>?>(nil)
@@ -44,13 +44,13 @@ struct RedisSession: Sendable {
     }
 
     /// A further client on the reactor of this session.
-    func another(_ endpoint: RedisClient.Endpoint) async throws -> RedisSession {
+    func another(_ endpoint: RedisEndpoint) async throws -> RedisSession {
         let session = try RedisSession(reactor, endpoint)
         try await session.connect()
         return session
     }
 
-    private init(_ reactor: Reactor, _ endpoint: RedisClient.Endpoint) throws(RedisFailure) {
+    private init(_ reactor: Reactor, _ endpoint: RedisEndpoint) throws(RedisFailure) {
         self.reactor = reactor
         scripts = QueueScripts()
         client = try RedisClient(reactor: reactor, endpoint: endpoint, scripts: scripts.all)

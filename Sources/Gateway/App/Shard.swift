@@ -24,7 +24,7 @@ final class Shard: @unchecked Sendable {
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
         redis = try RedisClient(
-            reactor: reactor, endpoint: RedisClient.Endpoint(configuration.redis), scripts: shared.scripts.all)
+            reactor: reactor, endpoint: configuration.redis, scripts: shared.scripts.all)
         postgres = (0..<Self.postgresSessions(reactors: shared.metrics.reactorCount)).map { _ in
             PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
         }
@@ -152,18 +152,5 @@ extension HTTPLimits {
         pipelineMax = configuration.pipelineMax
         connectionsMax = configuration.connectionsMax
         connectionsPerAddressMax = configuration.connectionsPerAddressMax
-    }
-}
-
-extension RedisClient.Endpoint {
-    init(_ setting: RedisEndpoint) {
-        let address: Address
-        switch setting.address {
-        case .tcp(let host, let port): address = .tcp(host: host, port: UInt16(port))
-        case .unix(let path): address = .unix(path: path)
-        }
-        self.init(
-            address, user: setting.user, password: setting.password, database: setting.database,
-            usesTLS: setting.usesTLS)
     }
 }

@@ -13,7 +13,7 @@ final class WakeChannel: RedisSubscriberOwner {
 
     /// - Throws: `.unsupported` where the endpoint asks for TLS.
     init(
-        reactor: Reactor, endpoint: RedisClient.Endpoint, polls: [LongPoll], heard: @escaping (WorkKind) -> Void
+        reactor: Reactor, endpoint: RedisEndpoint, polls: [LongPoll], heard: @escaping (WorkKind) -> Void
     ) throws(RedisFailure) {
         self.polls = polls
         self.heard = heard

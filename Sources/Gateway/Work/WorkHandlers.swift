@@ -46,7 +46,7 @@ final class WorkHandlers: @unchecked Sendable {
             LongPoll(kind: $0, reactor: reactor, server: server, redis: redis, answering: self)
         }
         wake = try WakeChannel(
-            reactor: reactor, endpoint: RedisClient.Endpoint(shared.configuration.redis), polls: polls,
+            reactor: reactor, endpoint: shared.configuration.redis, polls: polls,
             heard: { [unowned self] kind in retryAdvice[Int(kind.rawValue)].found() })
         puller = WorkPull(
             redis: redis, scripts: scripts, configuration: shared.configuration, polls: polls, answering: self)

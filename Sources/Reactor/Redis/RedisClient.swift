@@ -49,8 +49,6 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
         var runsAgain = false
     }
 
-    public typealias Endpoint = RedisEndpoint
-
     public let limits: RedisLimits
     let reactor: Reactor
     let scripts: [RedisScript]

@@ -1,4 +1,5 @@
 // Addresses as operators write them.
+import Reactor
 import Testing
 
 @testable import Gateway
@@ -6,7 +7,7 @@ import Testing
 @Suite struct EndpointsTests {
     @Test func `a redis URL has its parts and their defaults`() throws {
         let plain = try RedisEndpoint("redis://cache")
-        #expect(plain == RedisEndpoint(address: .tcp(host: "cache", port: 6379), usesTLS: false, database: 0))
+        #expect(plain == RedisEndpoint(.tcp(host: "cache", port: 6379)))
         let full = try RedisEndpoint("REDISS://us%40er:p%2Fw%3A@[2001:db8::1]:7000/12")
         #expect(full.address == .tcp(host: "2001:db8::1", port: 7000))
         #expect(full.usesTLS)

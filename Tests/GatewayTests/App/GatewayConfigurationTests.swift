@@ -1,4 +1,5 @@
 // The table of settings, variable by variable: default, a valid text, a refused one and the words of the refusal.
+import Reactor
 import Testing
 
 @testable import Gateway

@@ -1,5 +1,6 @@
 // Secrets mounted as files: NAME_FILE, and reading them again.
 import Foundation
+import Reactor
 import Testing
 
 @testable import Gateway

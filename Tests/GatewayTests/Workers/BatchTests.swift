@@ -82,7 +82,7 @@ private final class BatchFixture {
 
     init(_ reactor: Reactor, _ url: String) throws {
         self.reactor = reactor
-        let endpoint = try #require(RedisClient.Endpoint(url: url))
+        let endpoint = try RedisEndpoint(url)
         redis = try RedisClient(reactor: reactor, endpoint: endpoint, scripts: scripts.all)
         heartbeats = HeartbeatBatch(kind: .parcel, reactor: reactor, redis: redis, answering: answers)
         completes = CompleteBatch(kind: .parcel, redis: redis, scripts: scripts, answering: answers)

@@ -53,41 +53,13 @@ import Testing
 }
 
 @Suite struct RedisEndpointTests {
-    @Test func `a URL names host, port, database and who we are`() {
-        let endpoint = RedisEndpoint(url: "redis://gate:p%40ss@cache.example:6380/3")
-        #expect(
-            endpoint
-                == RedisEndpoint(.tcp(host: "cache.example", port: 6380), user: "gate", password: "p@ss", database: 3))
-    }
-
-    @Test func `port and database have defaults, and an IPv6 host is in brackets`() {
-        #expect(RedisEndpoint(url: "redis://[::1]") == RedisEndpoint(.tcp(host: "::1", port: 6379)))
-        #expect(RedisEndpoint(url: "redis://[::1]:7000/") == RedisEndpoint(.tcp(host: "::1", port: 7000)))
-        #expect(
-            RedisEndpoint(url: "redis://:secret@h") == RedisEndpoint(.tcp(host: "h", port: 6379), password: "secret"))
-    }
-
-    @Test func `a unix URL is a path, its database a query`() {
-        let endpoint = RedisEndpoint(url: "unix:///run/a%20b.sock?db=2")
-        #expect(endpoint == RedisEndpoint(.unix(path: "/run/a b.sock"), database: 2))
-    }
-
-    @Test(arguments: [
-        "redis:/h", "http://h", "redis://", "redis://h:0", "redis://h:port", "redis://h/x", "redis://h/-1",
-        "unix://relative",
-        "redis://%zz@h", "redis://[::1", "redis://[::1]x",
-    ])
-    func `what is not a Redis URL is refused`(url: String) {
-        #expect(RedisEndpoint(url: url) == nil)
-    }
-
     @Test func `the description for logs shows no password`() {
         #expect("\(RedisEndpoint(.tcp(host: "h", port: 1), password: "secret"))" == "redis://h:1/0")
     }
 
     @Test func `TLS is refused with a sentence when the client is made`() async throws {
         try await onReactor { reactor in
-            let endpoint = try #require(RedisEndpoint(url: "rediss://h"))
+            let endpoint = RedisEndpoint(.tcp(host: "h", port: 6379), usesTLS: true)
             let expected = RedisFailure.unsupported("TLS to Redis (rediss://) is not available yet")
             #expect(throws: expected) { try ClientUnderTest(reactor: reactor, endpoint: endpoint) }
         }

@@ -1,10 +1,21 @@
 // Names for the clients under test: the fixtures have a Redis client of their own, called the same.
 
+import Foundation
+
 @testable import Reactor
 
 typealias ClientUnderTest = RedisClient
 typealias ReplyUnderTest = RedisReply
 typealias ValueUnderTest = RedisValue
+
+extension RedisEndpoint {
+    /// A test's server, `redis://127.0.0.1:PORT/DATABASE`.
+    init?(url: String) {
+        guard let parts = URLComponents(string: url), let host = parts.host, let port = parts.port.map(UInt16.init)
+        else { return nil }
+        self.init(.tcp(host: host, port: port), database: Int(parts.path.dropFirst()) ?? 0)
+    }
+}
 
 /// Keeps what the flights of a test are told, in order.
 final class FlightLog: RedisFlightOwner {
