@@ -35,9 +35,9 @@ final class FleetFixture {
     }
 
     @discardableResult
-    func addGateway() throws -> TestSupport.GatewayProcess {
+    func addGateway(port: Int? = nil) throws -> TestSupport.GatewayProcess {
         let gateway = try TestSupport.GatewayProcess(
-            redisURL: redisURL, postgresURL: postgresURL, environment: environment)
+            redisURL: redisURL, postgresURL: postgresURL, environment: environment, port: port)
         try eventually("every reactor of gateway \(gateways.count) has Redis and PostgreSQL") {
             try gateway.isConnected
         }
