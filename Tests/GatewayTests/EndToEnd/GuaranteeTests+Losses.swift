@@ -65,6 +65,73 @@ extension GuaranteeTests {
         #expect(try QueueView(redisURL: fleet.redisURL, kind: "parcel").leftovers() == [])
     }
 
+    /// A Redis that hangs has been asked and has not answered; when it dies nobody knows what it did.
+    @Test func `what Redis had not answered when it went is no 200`() throws {
+        let services = try PrivateServices([.redis])
+        let fleet = try FleetFixture(2, redisURL: services.redisURL)
+        try fleet[0].enqueue("completed", "failed")
+        #expect(try fleet[0].pull("w").count == 2)
+        let calls: [(method: String, target: String, body: String?)] = [
+            ("POST", "/internal/heartbeat", Sample.heartbeat()), ("GET", "/internal/work", nil),
+            ("POST", "/internal/heartbeat", Sample.heartbeat(",\"task_ids\":[]")),
+            ("POST", "/internal/tasks/completed/complete", nil), ("POST", "/internal/tasks/failed/fail", nil),
+            ("POST", "/internal/tasks", "[\(Sample.task("new"))]"), ("GET", "/internal/queue", nil),
+        ]
+        services.pause(.redis)
+        let headers = TestSupport.GatewayProcess.headers(worker: "w") + WorkerClient.opsHeaders
+        let clients = try fleet.gateways.flatMap { gateway in
+            try calls.map { call in
+                let client = try RawHTTP(port: gateway.port, timeoutSeconds: 30)
+                try client.send(RawHTTP.request(call.method, call.target, headers: headers, body: call.body))
+                return client
+            }
+        }
+        try throughout(seconds: 0.5, "nobody is answered") { clients.allSatisfy { !$0.socket.hasInput } }
+        try services.kill(.redis)
+        for client in clients { try expectProblem(client.readResponse(), 503, "SERVICE_UNAVAILABLE") }
+    }
+
+    /// "A submitted result completes its task": stored, but its task not ended, is not done.
+    @Test(arguments: [false, true])
+    func `a result whose task could not be ended is no 200, and a repeat ends it`(isRedisAsked: Bool) throws {
+        let services = try PrivateServices([.redis])
+        let fleet = try FleetFixture(
+            2, redisURL: services.redisURL,
+            sql: """
+                CREATE TABLE gate (is_open int);
+                CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    WHILE NOT EXISTS (SELECT 1 FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER gated BEFORE INSERT ON parcel_results FOR EACH ROW EXECUTE FUNCTION wait_for_gate();
+                """)
+        try fleet[0].enqueue("t-p")
+        #expect(try fleet[0].pull("w").count == 1)
+        let client = try RawHTTP(port: fleet[1].port, timeoutSeconds: 30)
+        let headers = TestSupport.GatewayProcess.headers(worker: "w")
+        try client.send(
+            RawHTTP.request("POST", "/internal/results", headers: headers, body: "[\(Sample.result("p"))]"))
+        try eventually("PostgreSQL is at it") {
+            try fleet.database.count(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
+                > 0
+        }
+        // Redis goes before it is asked to end the task, or while it is.
+        if isRedisAsked { services.pause(.redis) } else { try services.stop(.redis) }
+        try fleet.database.run("INSERT INTO gate VALUES (1)")
+        try eventually("the result is stored") { try fleet.database.count("SELECT count(*) FROM parcel_results") == 1 }
+        if isRedisAsked {
+            try throughout(seconds: 0.5, "it is not answered") { !client.socket.hasInput }
+            try services.kill(.redis)
+        }
+        try expectProblem(client.readResponse(), 503, "SERVICE_UNAVAILABLE")
+        try services.start(.redis)
+        for gateway in fleet.gateways { try eventually("it serves again") { try gateway.isConnected } }
+        #expect(try fleet[0].heartbeat("w", holding: ["t-p"])["lost_task_ids"] as? [String] == [])
+        #expect(try fleet[0].submit("w", Sample.result("p")) == ResultsAnswer(updated: 1))
+        #expect(try QueueView(redisURL: fleet.redisURL, kind: "parcel").leftovers() == [])
+    }
+
     enum RedisLoss: String, CaseIterable, Sendable { case stopped, killed }
 
     @Test(arguments: RedisLoss.allCases)
