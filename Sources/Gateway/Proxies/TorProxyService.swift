@@ -62,25 +62,10 @@ final class TorProxyService: ProxySource, @unchecked Sendable {
     }
 
     private static func read(_ bytes: RawSpan) throws(JSONFailure) -> ProxyAddress? {
-        var reader = JSONReader(bytes)
-        var (host, port, type) = (JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "host") {
-                host = value
-            } else if reader.key(key, is: "port") {
-                port = value
-            } else if reader.key(key, is: "type") {
-                type = value
-            }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
-        if let type = try type.optionalString("type"), !type.equals("socks5", in: bytes) { return nil }
-        let name = try host.requiredName("host")
-        let number = try port.requiredInteger("port", in: bytes, 1...65_535, "expected a port from 1 to 65535")
+        let members = try JSONMembers<3>(bytes, ["host", "port", "type"])
+        if let type = try members[2].optionalString("type"), !type.equals("socks5", in: bytes) { return nil }
+        let name = try members[0].requiredName("host")
+        let number = try members[1].requiredInteger("port", in: bytes, 1...65_535, "expected a port from 1 to 65535")
         var text = ByteBuffer(capacity: Int(name.range.count))
         text.append(name, from: bytes)
         return ProxyAddress(serviceHost: text.bytes, port: number)

@@ -15,40 +15,16 @@ enum RawFileMetadata {
     }
 
     private static func read(_ text: RawSpan) throws(JSONFailure) {
-        var reader = JSONReader(text)
-        var (platform, state, county) = (JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var (parcelID, contentType) = (JSONValue.absent, JSONValue.absent)
-        var (scrapedAt, taskID) = (JSONValue.absent, JSONValue.absent)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "platform") {
-                platform = value
-            } else if reader.key(key, is: "state") {
-                state = value
-            } else if reader.key(key, is: "county") {
-                county = value
-            } else if reader.key(key, is: "parcel_id") {
-                parcelID = value
-            } else if reader.key(key, is: "content_type") {
-                contentType = value
-            } else if reader.key(key, is: "scraped_at") {
-                scrapedAt = value
-            } else if reader.key(key, is: "task_id") {
-                taskID = value
-            }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
-        _ = try platform.requiredName("platform")
-        _ = try state.requiredName("state")
-        _ = try county.requiredName("county")
-        _ = try parcelID.requiredName("parcel_id")
-        _ = try contentType.optionalString("content_type")
-        _ = try scrapedAt.requiredString("scraped_at")
-        _ = try scrapedAt.optionalTimestamp("scraped_at", in: text)
-        _ = try taskID.optionalString("task_id")
+        let members = try JSONMembers<7>(
+            text, ["platform", "state", "county", "parcel_id", "content_type", "scraped_at", "task_id"])
+        _ = try members[0].requiredName("platform")
+        _ = try members[1].requiredName("state")
+        _ = try members[2].requiredName("county")
+        _ = try members[3].requiredName("parcel_id")
+        _ = try members[4].optionalString("content_type")
+        _ = try members[5].requiredString("scraped_at")
+        _ = try members[5].optionalTimestamp("scraped_at", in: text)
+        _ = try members[6].optionalString("task_id")
     }
 
     /// The answer to metadata that was refused: a 422 in any case, for the body around it was well formed.

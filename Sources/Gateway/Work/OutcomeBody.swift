@@ -21,32 +21,14 @@ struct CompleteBody {
 
     private static func read(_ body: RawSpan) throws(JSONFailure) -> CompleteBody {
         if body.byteCount == 0 { return CompleteBody() }
-        var reader = JSONReader(body)
-        var (duration, bytes, fields, attempt) = (
-            JSONValue.absent, JSONValue.absent, JSONValue.absent, JSONValue.absent
-        )
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "duration_ms") {
-                duration = value
-            } else if reader.key(key, is: "bytes_downloaded") {
-                bytes = value
-            } else if reader.key(key, is: "fields_parsed") {
-                fields = value
-            } else if reader.key(key, is: "attempt") {
-                attempt = value
-            }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
+        let members = try JSONMembers<4>(body, ["duration_ms", "bytes_downloaded", "fields_parsed", "attempt"])
         let rule: StaticString = "expected a number of 0 or more"
         return CompleteBody(
-            durationMs: try duration.optionalRounded("duration_ms", in: body, max: Self.amountMax, rule),
-            bytesDownloaded: try bytes.optionalRounded("bytes_downloaded", in: body, max: Self.amountMax, rule),
-            fieldsParsed: try fields.optionalRounded("fields_parsed", in: body, max: Self.amountMax, rule),
-            attempt: try attempt.optionalInteger("attempt", in: body, 0...Int.max, "expected an integer of 0 or more"))
+            durationMs: try members[0].optionalRounded("duration_ms", in: body, max: Self.amountMax, rule),
+            bytesDownloaded: try members[1].optionalRounded("bytes_downloaded", in: body, max: Self.amountMax, rule),
+            fieldsParsed: try members[2].optionalRounded("fields_parsed", in: body, max: Self.amountMax, rule),
+            attempt: try members[3].optionalInteger(
+                "attempt", in: body, 0...Int.max, "expected an integer of 0 or more"))
     }
 
     /// The largest amount that a Double counts exactly.
@@ -90,37 +72,16 @@ struct FailBody {
 
     private static func read(_ body: RawSpan) throws(JSONFailure) -> FailBody {
         if body.byteCount == 0 { return FailBody() }
-        var reader = JSONReader(body)
-        var (reason, message, platform) = (JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var (port, retry, attempt) = (JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "reason") {
-                reason = value
-            } else if reader.key(key, is: "message") {
-                message = value
-            } else if reader.key(key, is: "platform") {
-                platform = value
-            } else if reader.key(key, is: "proxy_port") {
-                port = value
-            } else if reader.key(key, is: "retry_suggested") {
-                retry = value
-            } else if reader.key(key, is: "attempt") {
-                attempt = value
-            }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
+        let members = try JSONMembers<6>(
+            body, ["reason", "message", "platform", "proxy_port", "retry_suggested", "attempt"])
         var fail = FailBody()
-        if let name = try reason.optionalString("reason") { fail.reason = try self.reason(name, in: body) }
-        fail.message = try message.optionalString("message")
-        fail.platform = try platform.optionalString("platform")
-        fail.proxyPort = try port.optionalInteger(
+        if let name = try members[0].optionalString("reason") { fail.reason = try self.reason(name, in: body) }
+        fail.message = try members[1].optionalString("message")
+        fail.platform = try members[2].optionalString("platform")
+        fail.proxyPort = try members[3].optionalInteger(
             "proxy_port", in: body, 1...65_535, "expected a port from 1 to 65535")
-        fail.isRetrySuggested = try retry.optionalBool("retry_suggested", in: body) ?? true
-        fail.attempt = try attempt.optionalInteger(
+        fail.isRetrySuggested = try members[4].optionalBool("retry_suggested", in: body) ?? true
+        fail.attempt = try members[5].optionalInteger(
             "attempt", in: body, 0...Int.max, "expected an integer of 0 or more")
         return fail
     }

@@ -28,85 +28,45 @@ struct TaskDocument {
 
     static func decode(_ item: RawSpan) throws(JSONFailure) -> TaskDocument {
         do throws(JSONFailure) {
-            var members = TaskMembers()
-            let document = try members.read(item)
-            return try members.task(item, document)
+            return try read(item)
         } catch {
             throw JSONReader.failure(error, of: item)
         }
     }
 }
 
-/// The members of the object, of any kind; of equal names the last.
-private struct TaskMembers {
-    var taskID = JSONValue.absent
-    var type = JSONValue.absent
-    var platform = JSONValue.absent
-    var priority = JSONValue.absent
-    var tier = JSONValue.absent
-    var target = JSONValue.absent
-    var createdAt = JSONValue.absent
-
-    /// - Returns: the range of the object.
-    mutating func read(_ item: RawSpan) throws(JSONFailure) -> ByteRange {
-        var reader = JSONReader(item)
-        _ = try reader.peek()
-        let start = reader.offset
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "task_id") {
-                taskID = value
-            } else if reader.key(key, is: "type") {
-                type = value
-            } else if reader.key(key, is: "platform") {
-                platform = value
-            } else if reader.key(key, is: "priority") {
-                priority = value
-            } else if reader.key(key, is: "tier") {
-                tier = value
-            } else if reader.key(key, is: "target") {
-                target = value
-            } else if reader.key(key, is: "created_at") {
-                createdAt = value
-            }
-            more = try reader.moreMembers()
-        }
-        let end = reader.offset
-        try reader.end()
-        return ByteRange(offset: start, count: end - start)
-    }
-
-    func task(_ item: RawSpan, _ document: ByteRange) throws(JSONFailure) -> TaskDocument {
-        let taskID = try self.taskID.requiredName("task_id")
+extension TaskDocument {
+    private static func read(_ item: RawSpan) throws(JSONFailure) -> TaskDocument {
+        let members = try JSONMembers<7>(
+            item, ["task_id", "type", "platform", "priority", "tier", "target", "created_at"])
+        let taskID = try members[0].requiredName("task_id")
         try check(
-            taskID, "task_id", in: item, bytesMax: TaskDocument.taskIDBytesMax,
+            taskID, "task_id", in: item, bytesMax: taskIDBytesMax,
             "expected 1 to 128 bytes without control characters")
-        let platform = try self.platform.requiredName("platform")
+        let platform = try members[2].requiredName("platform")
         try check(
-            platform, "platform", in: item, bytesMax: TaskDocument.platformBytesMax,
+            platform, "platform", in: item, bytesMax: platformBytesMax,
             "expected 1 to 64 bytes without control characters")
-        let type = self.type.isAbsent ? nil : try self.type.requiredName("type")
+        let type = members[1].isAbsent ? nil : try members[1].requiredName("type")
         if let type {
             try check(
-                type, "type", in: item, bytesMax: TaskDocument.typeBytesMax,
+                type, "type", in: item, bytesMax: typeBytesMax,
                 "expected 1 to 64 bytes without control characters")
         }
         let range: StaticString = "expected an integer from 1 to 4"
-        let target = try self.target.requiredObject("target")
-        if let problem = ItemProblem("target", self.target.problem) { throw .schema("target", problem.rule) }
+        let target = try members[5].requiredObject("target")
+        if let problem = ItemProblem("target", members[5].problem) { throw .schema("target", problem.rule) }
         return TaskDocument(
             taskID: taskID, type: type, platform: platform,
-            priority: try priority.optionalInteger("priority", in: item, TaskDocument.priorities, range) ?? 3,
-            tier: try tier.optionalInteger("tier", in: item, TaskDocument.tiers, range) ?? 1,
+            priority: try members[3].optionalInteger("priority", in: item, priorities, range) ?? 3,
+            tier: try members[4].optionalInteger("tier", in: item, tiers, range) ?? 1,
             target: target,
-            createdAt: try createdAt.optionalTimestamp("created_at", in: item),
-            document: document)
+            createdAt: try members[6].optionalTimestamp("created_at", in: item),
+            document: members.document)
     }
 
     /// Names go into keys, paths and log lines.
-    private func check(
+    private static func check(
         _ string: JSONString, _ field: StaticString, in item: RawSpan, bytesMax: Int, _ rule: StaticString
     ) throws(JSONFailure) {
         if let problem = ItemProblem(field, string, in: item, bytesMax: bytesMax), problem.kind != .tooLong {
@@ -117,7 +77,7 @@ private struct TaskMembers {
         }
     }
 
-    private func hasControlCharacter(_ string: JSONString, in item: RawSpan) -> Bool {
+    private static func hasControlCharacter(_ string: JSONString, in item: RawSpan) -> Bool {
         if string.hasEscapes {
             var text = ByteBuffer(capacity: Int(string.range.count))
             text.append(string, from: item)
@@ -126,7 +86,7 @@ private struct TaskMembers {
         return hasControlCharacter(item.slice(string.range))
     }
 
-    private func hasControlCharacter(_ text: RawSpan) -> Bool {
+    private static func hasControlCharacter(_ text: RawSpan) -> Bool {
         for index in 0..<text.byteCount where text.byte(at: index) < 0x20 || text.byte(at: index) == 0x7F {
             return true
         }

@@ -31,21 +31,26 @@ struct WorkerStatus {
     }
 
     private static func read(_ body: RawSpan) throws(JSONFailure) -> WorkerStatus {
-        var members = Members()
+        let members = try JSONMembers<7>(
+            body,
+            [
+                "active_tasks", "completed_last_minute", "failed_last_minute", "platforms", "cpu_percent",
+                "memory_percent", "task_ids",
+            ])
         var status = WorkerStatus()
-        status.document = try members.read(body)
+        status.document = members.document
         let count: StaticString = "expected an integer of 0 or more"
-        status.activeTasks = try members.activeTasks.requiredInteger("active_tasks", in: body, 0...Int.max, count)
-        status.completedLastMinute = try members.completedLastMinute.requiredInteger(
+        status.activeTasks = try members[0].requiredInteger("active_tasks", in: body, 0...Int.max, count)
+        status.completedLastMinute = try members[1].requiredInteger(
             "completed_last_minute", in: body, 0...Int.max, count)
-        status.failedLastMinute = try members.failedLastMinute.requiredInteger(
+        status.failedLastMinute = try members[2].requiredInteger(
             "failed_last_minute", in: body, 0...Int.max, count)
-        status.platforms = try members.platforms.requiredArray("platforms")
+        status.platforms = try members[3].requiredArray("platforms")
         try checkStrings(
             body, status.platforms, "platforms", max: platformsMax, "expected at most 32 platforms")
-        status.cpuPercent = try members.cpuPercent.requiredNumber("cpu_percent", in: body)
-        status.memoryPercent = try members.memoryPercent.requiredNumber("memory_percent", in: body)
-        status.taskIDs = try members.taskIDs.optionalArray("task_ids")
+        status.cpuPercent = try members[4].requiredNumber("cpu_percent", in: body)
+        status.memoryPercent = try members[5].requiredNumber("memory_percent", in: body)
+        status.taskIDs = try members[6].optionalArray("task_ids")
         if let taskIDs = status.taskIDs {
             try checkStrings(body, taskIDs, "task_ids", max: taskIDsMax, "expected at most 10000 task ids")
         }
@@ -58,47 +63,5 @@ struct WorkerStatus {
         let (count, areAllStrings) = JSONStrings.count(body, array)
         guard areAllStrings else { throw .schema(field, "expected a string", element: count) }
         guard count <= max else { throw .schema(field, rule) }
-    }
-}
-
-/// The members of the object, of any kind; of equal names the last.
-private struct Members {
-    var activeTasks = JSONValue.absent
-    var completedLastMinute = JSONValue.absent
-    var failedLastMinute = JSONValue.absent
-    var platforms = JSONValue.absent
-    var cpuPercent = JSONValue.absent
-    var memoryPercent = JSONValue.absent
-    var taskIDs = JSONValue.absent
-
-    /// - Returns: the range of the object.
-    mutating func read(_ body: RawSpan) throws(JSONFailure) -> ByteRange {
-        var reader = JSONReader(body)
-        _ = try reader.peek()
-        let start = reader.offset
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "active_tasks") {
-                activeTasks = value
-            } else if reader.key(key, is: "completed_last_minute") {
-                completedLastMinute = value
-            } else if reader.key(key, is: "failed_last_minute") {
-                failedLastMinute = value
-            } else if reader.key(key, is: "platforms") {
-                platforms = value
-            } else if reader.key(key, is: "cpu_percent") {
-                cpuPercent = value
-            } else if reader.key(key, is: "memory_percent") {
-                memoryPercent = value
-            } else if reader.key(key, is: "task_ids") {
-                taskIDs = value
-            }
-            more = try reader.moreMembers()
-        }
-        let end = reader.offset
-        try reader.end()
-        return ByteRange(offset: start, count: end - start)
     }
 }

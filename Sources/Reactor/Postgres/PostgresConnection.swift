@@ -21,6 +21,12 @@ protocol PostgresConnectionOwner: AnyObject {
 /// `@unchecked Sendable`: only helper threads' answers carry a reference, and only back to the reactor's thread.
 final class PostgresConnection: WatchOwner, TimerOwner, @unchecked Sendable {
     static let connectTimeout = Interval.seconds(5)
+    /// What a commit means, whatever the server, the database or the role are set to: on disk when it is answered.
+    /// `remote_apply`, which is more than that, stays. Source: PostgreSQL documentation, section 20.5.1.
+    private static let durability = """
+        SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')
+        """
 
     /// `broken`: found unusable in the middle of a call; told at the next turn.
     private enum State { case closed, waiting, resolving, connecting, preparing, ready, broken }
@@ -170,6 +176,7 @@ final class PostgresConnection: WatchOwner, TimerOwner, @unchecked Sendable {
         watchSocket(.readable)
         guard state == .preparing else { return }
         var isSent = PQsetnonblocking(session, 1) == 0 && PQenterPipelineMode(session) == 1
+        isSent = isSent && PQsendQueryParams(session, Self.durability, 0, nil, nil, nil, nil, 0) == 1
         for (name, statement) in zip(names, statements.list) where isSent {
             isSent = PQsendPrepare(session, name, statement.sql, 0, nil) == 1
         }
@@ -180,6 +187,7 @@ final class PostgresConnection: WatchOwner, TimerOwner, @unchecked Sendable {
     private func prepared(_ result: OpaquePointer) {
         defer { PQclear(result) }
         switch PQresultStatus(result) {
+        case PGRES_TUPLES_OK: break
         case PGRES_COMMAND_OK: preparedCount += 1
         case PGRES_PIPELINE_SYNC where preparedCount == statements.list.count: becomeReady()
         default:

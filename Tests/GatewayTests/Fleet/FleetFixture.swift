@@ -8,30 +8,44 @@ import Testing
 final class FleetFixture {
     let redisURL: String
     let redis: TestSupport.RedisClient
-    private let postgresURL: String
+    let postgresURL: String
     private let environment: [String: String]
     private(set) var gateways: [TestSupport.GatewayProcess] = []
 
-    /// - Parameter redisURL: nil takes an empty database of the shared Redis.
-    init(_ count: Int = 1, redisURL: String? = nil, environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - redisURL, postgresURL: nil takes an empty database of the shared services; one that is given is migrated.
+    ///   - sql: run on the migrated database before a gateway starts.
+    init(
+        _ count: Int = 1, redisURL: String? = nil, postgresURL: String? = nil, sql: String? = nil,
+        environment: [String: String] = [:]
+    ) throws {
         self.redisURL = try redisURL ?? Services.shared.takeRedisDatabase()
         redis = try TestSupport.RedisClient(url: self.redisURL)
-        postgresURL = try TestSupport.GatewayProcess.migratedDatabase()
+        if let postgresURL {
+            self.postgresURL = postgresURL
+            let result = try TestSupport.GatewayProcess.run(["migrate"], postgresURL: postgresURL)
+            guard result.isSuccess else { throw TestFailure("gateway migrate failed:\n\(result.errors)") }
+        } else {
+            self.postgresURL = try TestSupport.GatewayProcess.migratedDatabase()
+        }
+        if let sql { try PostgresQuery(url: self.postgresURL).run(sql) }
         let quick = ["GATEWAY_REAPER_INTERVAL_SECONDS": "0.05", "GATEWAY_WORKER_RATE_PER_MINUTE": "0"]
         self.environment = quick.merging(environment) { _, given in given }
         for _ in 0..<count { try addGateway() }
     }
 
     @discardableResult
-    func addGateway() throws -> TestSupport.GatewayProcess {
+    func addGateway(port: Int? = nil) throws -> TestSupport.GatewayProcess {
         let gateway = try TestSupport.GatewayProcess(
-            redisURL: redisURL, postgresURL: postgresURL, environment: environment)
+            redisURL: redisURL, postgresURL: postgresURL, environment: environment, port: port)
         try eventually("every reactor of gateway \(gateways.count) has Redis and PostgreSQL") {
             try gateway.isConnected
         }
         gateways.append(gateway)
         return gateway
     }
+
+    var database: PostgresQuery { PostgresQuery(url: postgresURL) }
 
     subscript(index: Int) -> TestSupport.GatewayProcess { gateways[index] }
 }
@@ -79,6 +93,10 @@ extension TestSupport.GatewayProcess {
             let tasks = try pull(worker, query)
             return tasks.isEmpty ? nil : tasks
         }
+    }
+
+    func submit(_ worker: String, _ items: String...) throws -> ResultsAnswer {
+        try ResultsAnswer(self.worker(worker, "POST", "/internal/results", "[\(items.joined(separator: ","))]"))
     }
 
     @discardableResult

@@ -16,7 +16,7 @@ import Testing
         let taken = Taken()
         for worker in 0..<8 {
             DispatchQueue.global().async(group: group) {
-                for round in 0... {
+                for round in 0..<ids.count {
                     let response = try? RawHTTP.exchange(
                         port: ports[(worker + round) % 2], "GET", "/internal/work?capacity=7",
                         headers: TestSupport.GatewayProcess.headers(worker: "w\(worker)"))

@@ -138,7 +138,7 @@ import Testing
         #expect(server.servedCount == 1)
     }
 
-    @Test(.enabled(if: TorDaemon.isInstalled, "Debian's tor is not on PATH"))
+    @Test(.enabled(if: TorDaemon.isInstalled, "needs tor: scripts/install --tests"))
     func `the tor daemon's SOCKS port is lent, rotated and banned like any other`() throws {
         let tor = try TorDaemon()
         let fleet = try ProxyFleet(

@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 @testable import TestSupport
 
-@Suite(.enabled(if: MotoServer.isInstalled, "needs moto_server: pip install 'moto[server]'"))
+@Suite(.enabled(if: MotoServer.isInstalled, "needs moto: scripts/install --tests"))
 struct BucketRawStoreTests {
     @Test func `an upload becomes an object and its sidecar, and the same bytes are a duplicate`() async throws {
         let moto = try MotoServer()
@@ -88,9 +88,15 @@ struct BucketRawStoreTests {
 private final class MotoServer {
     private static let bucket = "raw-bucket"
 
+    /// The one that scripts/install made, else one on PATH.
+    private static let program: String = {
+        let own = "\(Checkout.root)/.build-tools/moto/bin/moto_server"
+        return FileManager.default.isExecutableFile(atPath: own) ? own : "moto_server"
+    }()
+
     static let isInstalled: Bool = {
         // Not there, or a shim without a program behind it: the suite is left out and says so.
-        (try? ChildProcess.run("moto_server", ["--help"]))?.isSuccess ?? false
+        (try? ChildProcess.run(program, ["--help"]))?.isSuccess ?? false
     }()
 
     private let folder: TemporaryFolder
@@ -109,7 +115,7 @@ private final class MotoServer {
         }
         url = "\(isSecure ? "https" : "http")://127.0.0.1:\(port)"
         process = try ChildProcess(
-            "moto_server", arguments, outputPath: folder.path("log"), errorPath: folder.path("log"))
+            Self.program, arguments, outputPath: folder.path("log"), errorPath: folder.path("log"))
         // Should the test process be killed, the sweep ends moto.
         TestRun.record(child: process.pid)
         try eventually("moto answers", deadlineSeconds: 60) {
