@@ -43,7 +43,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Work/Scripts"), .embedInCode("App/Migrations")],
             swiftSettings: strict + [.strictMemorySafety()]),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: strict),
         .testTarget(

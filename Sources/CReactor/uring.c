@@ -114,7 +114,7 @@ struct io_uring_sqe *cr_uring_next_full_(struct cr_uring *uring) {
 /* --- the check --- */
 
 static int check_receive(struct cr_uring *uring, int ours, int peer) {
-    cr_uring_receive(uring, ours, 1);
+    cr_uring_receive(uring, ours, 0, 1);
     if (send(peer, "x", 1, MSG_NOSIGNAL) != 1) return -EIO;
     int status = cr_uring_enter(uring, 1000000000);
     if (status < 0) return status;

@@ -2,6 +2,7 @@
 // Any thread may use it. It ends with `terminate()`, `kill9()`, its last owner, or the test process.
 
 import Foundation
+import Reactor
 import Synchronization
 
 public final class GatewayProcess: Sendable {
@@ -120,6 +121,7 @@ public final class GatewayProcess: Sendable {
         variables["GATEWAY_POSTGRES_URL"] = postgresURL
         variables["GATEWAY_WORKER_TOKENS"] = workerToken
         variables["GATEWAY_OPS_TOKENS"] = opsToken
+        variables["GATEWAY_IO_BACKEND"] = PollerKind.underTest.rawValue
         // With coverage on every process needs a profile of its own, or the last one to end would overwrite the rest.
         if let profile = variables["LLVM_PROFILE_FILE"] {
             let folder = URL(fileURLWithPath: profile).deletingLastPathComponent().path

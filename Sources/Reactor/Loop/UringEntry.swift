@@ -28,6 +28,9 @@ struct UringEntry: ~Copyable {
     /// A watch's interest.
     var interest: UInt32
     var isConnecting: Bool
+    /// The owner has stopped receiving: from then on buffers are asked for one by one, so that it can again before
+    /// megabytes are held for it; until a buffer is not filled.
+    var receivesSingly = false
     /// The peer sends no more.
     var hasEnded = false
     /// The socket took less than it was given: nothing is sent before it says that there is room.

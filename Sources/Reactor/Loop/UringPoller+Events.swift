@@ -14,16 +14,13 @@ extension UringPoller {
     }
 
     func deliver() {
-        // Events that the kernel kept may say what became of a send.
-        while cr_uring_overflows(uring) != 0, state.pointee.sendCount > 0, cr_uring_ready(uring) == 0 {
-            guard cr_uring_enter(uring, 0) == 0 else { break }
-        }
         let count = cr_uring_ready(uring)
         swap(&state.pointee.pending, &state.pointee.pendingNow)
-        // Not before the kernel has taken all of them: with no memory it may leave some for the next enter.
-        if state.pointee.sendCount > 0, cr_uring_queued(uring) == 0 {
+        if state.pointee.sendCount > 0 {
             noteSends(count)
-            tellSends()
+            // Not before all of them were tried (without memory the kernel may leave some for the next enter) and all
+            // that it has to say of them is here.
+            if cr_uring_queued(uring) == 0, cr_uring_overflows(uring) == 0 { tellSends() }
         }
         for _ in 0..<count {
             let event = cr_uring_event_at(uring, 0)
@@ -52,12 +49,13 @@ extension UringPoller {
             let entry = entries.at(id.index)
             entry.pointee.isPending = false
             guard case .stream(let owner) = entry.pointee.owner else { continue }
+            tellHeld(id, owner)
+            guard entries.isLive(id) else { continue }
             if entry.pointee.failure != 0 {
                 owner.failed(SystemError(number: entry.pointee.failure), tag: entry.pointee.tag)
-            } else {
-                tellHeld(id, owner)
+                guard entries.isLive(id) else { continue }
             }
-            if entries.isLive(id) { arrange(id) }
+            arrange(id)
         }
         state.pointee.pendingNow.removeAll(keepingCapacity: true)
     }

@@ -1,11 +1,14 @@
 // Receiving of the io_uring poller: the kernel puts bytes into the ring's buffers, each lent to its owner for one call.
 // Runs on the reactor's thread. A stream whose owner has stopped receiving is cancelled; what the kernel had received
-// before it knew is held and told when the owner goes on. Limit: out of buffers, streams wait and ask again in the order
-// in which they went without, as many a turn as there are buffers.
+// before it knew is held and told when the owner goes on. Limits: `heldBytesMax` held for a stream; out of buffers, streams
+// wait and ask again in the order in which they went without, as many a turn as there are buffers.
 
 import CReactor
 
 extension UringPoller {
+    /// The kernel receives 32 buffers in a burst, and may begin a second one before it looks at what was cancelled.
+    static let heldBytesMax = 2 * 32 * UringPoller.receiveBytes
+
     func received(_ event: cr_uring_event, _ token: UringToken) {
         let buffer = cr_uring_buffer_of(event)
         let isLast = cr_uring_goes_on(event) == 0
@@ -26,6 +29,7 @@ extension UringPoller {
         switch result {
         case 1...:
             let bytes = UnsafeRawBufferPointer(start: cr_uring_buffer(uring, buffer), count: Int(result))
+            if bytes.count < Self.receiveBytes { entry.pointee.receivesSingly = false }
             if isHeld { entry.pointee.held.append(bytes) } else { owner.received(bytes.bytes, tag: tag) }
         case 0 where isHeld: entry.pointee.heldEnd = .ended
         case 0:
@@ -39,17 +43,22 @@ extension UringPoller {
         }
     }
 
-    /// Tells what was held while the owner did not receive, unless it has stopped again.
+    /// Tells what was held while the owner did not receive, a buffer's length at a time, unless it stops again.
     func tellHeld(_ id: SlotID, _ owner: any StreamOwner) {
         let entry = entries.at(id.index)
         let tag = entry.pointee.tag
         guard entry.pointee.isReceiving, !entry.pointee.isConnecting else { return }
-        if !entry.pointee.held.isEmpty {
-            let held = exchange(&entry.pointee.held, for: ByteBuffer())
-            owner.received(held.bytes, tag: tag)
-            guard entries.isLive(id), entry.pointee.isReceiving else { return }
+        // Taken out meanwhile: the owner may remove the stream.
+        var held = exchange(&entry.pointee.held, for: ByteBuffer())
+        while !held.isEmpty {
+            let count = min(held.count, Self.receiveBytes)
+            owner.received(held.bytes.extracting(0..<count), tag: tag)
+            guard entries.isLive(id) else { return }
+            held.consume(count)
+            if !entry.pointee.isReceiving { break }
         }
-        if entry.pointee.heldEnd == .ended {
+        guard held.isEmpty else { return entry.pointee.held = held }
+        if entry.pointee.isReceiving, entry.pointee.heldEnd == .ended {
             entry.pointee.heldEnd = .none
             entry.pointee.hasEnded = true
             owner.receiveEnded(tag: tag)

@@ -139,6 +139,7 @@ final class UringPoller: Poller {
         guard entries.isLive(id) else { return }
         let entry = entries.at(id.index)
         entry.pointee.isReceiving = receiving
+        if !receiving { entry.pointee.receivesSingly = true }
         if receiving, entry.pointee.holdsSomething { addPending(id) }
         arrange(id)
     }
@@ -169,7 +170,7 @@ final class UringPoller: Poller {
             if case .listener = entry.pointee.owner {
                 cr_uring_accept(uring, descriptor, token(.accept, id))
             } else {
-                cr_uring_receive(uring, descriptor, token(.receive, id))
+                cr_uring_receive(uring, descriptor, entry.pointee.receivesSingly ? 1 : 0, token(.receive, id))
             }
         case .asked where !wantsReceiving:
             entry.pointee.receiving = .ending

@@ -70,10 +70,11 @@ static inline void cr_uring_accept(struct cr_uring *uring, int fd, uint64_t toke
     io_uring_sqe_set_data64(request, token);
 }
 
-/* Receives into the ring's buffers until cancelled, ended, failed or out of buffers. */
-static inline void cr_uring_receive(struct cr_uring *uring, int fd, uint64_t token) {
+/* Receives into the ring's buffers: once, or until cancelled, ended, failed or out of buffers. */
+static inline void cr_uring_receive(struct cr_uring *uring, int fd, int is_once, uint64_t token) {
     struct io_uring_sqe *request = cr_uring_next_(uring);
-    io_uring_prep_recv_multishot(request, fd, 0, 0, 0);
+    io_uring_prep_recv(request, fd, 0, 0, 0);
+    if (!is_once) request->ioprio |= IORING_RECV_MULTISHOT;
     request->flags |= IOSQE_BUFFER_SELECT;
     request->buf_group = CR_URING_GROUP;
     io_uring_sqe_set_data64(request, token);
