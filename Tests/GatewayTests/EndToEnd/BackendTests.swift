@@ -50,6 +50,34 @@ import Testing
         }
     }
 
+    /// Becomes the program of its arguments, for which the kernel refuses io_uring_setup, as many containers have it.
+    private static let refusing = """
+        import ctypes, os, struct, sys
+        setup, permission = 425, 1
+        code = [(0x20, 0, 0, 0), (0x15, 0, 1, setup), (0x06, 0, 0, 0x00050000 | permission), (0x06, 0, 0, 0x7fff0000)]
+        filters = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in code))
+        program = ctypes.create_string_buffer(struct.pack("@HP", len(code), ctypes.addressof(filters)))
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
+            sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
+        os.execv(sys.argv[1], sys.argv[1:])
+        """
+
+    @Test(arguments: ["auto", "io_uring"])
+    func `where the kernel refuses io_uring the gateway serves over epoll, and says so in one line`(
+        _ setting: String
+    ) throws {
+        let gateway = try GatewayProcess(
+            environment: ["GATEWAY_IO_BACKEND": setting],
+            wrapper: ["/usr/bin/env", "python3", "-c", Self.refusing])
+        let page = try gateway.exchange("GET", "/metrics").bodyText
+        #expect(page.contains("backend=\"epoll\""))
+        let lines = gateway.log.split(separator: "\n").filter { $0.contains("io_uring") }
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains(setting == "auto" ? "notice" : "warning") == true)
+        #expect(lines.first?.contains("Operation not permitted") == true)
+    }
+
     /// User and system time of a process.
     private func cpuTicks(_ pid: pid_t) throws -> Int {
         let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
