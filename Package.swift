@@ -26,6 +26,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"])],
             linkerSettings: [
                 .linkedLibrary("hiredis"), .linkedLibrary("pq"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
+                .linkedLibrary("uring"),
             ]),
         .target(
             name: "Reactor",

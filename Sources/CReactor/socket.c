@@ -102,27 +102,39 @@ static void set_v6(struct cr_address *address, const struct in6_addr *v6) {
     address->low = load_network_order(v6->s6_addr + 8);
 }
 
+static void introduce(int fd, const struct sockaddr_storage *storage, struct cr_address *peer) {
+    memset(peer, 0, sizeof *peer);
+    if (storage->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
+        set_v4(peer, &v4->sin_addr);
+        peer->port = ntohs(v4->sin_port);
+    } else if (storage->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+        set_v6(peer, &v6->sin6_addr);
+        peer->port = ntohs(v6->sin6_port);
+    } else {
+        peer->is_unix = 1;
+        return;
+    }
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 int cr_accept(int listener, struct cr_address *peer) {
     struct sockaddr_storage storage;
     socklen_t size = sizeof storage;
     int fd = accept4(listener, (struct sockaddr *)&storage, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return -errno;
-    memset(peer, 0, sizeof *peer);
-    if (storage.ss_family == AF_INET) {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-        set_v4(peer, &v4->sin_addr);
-        peer->port = ntohs(v4->sin_port);
-    } else if (storage.ss_family == AF_INET6) {
-        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-        set_v6(peer, &v6->sin6_addr);
-        peer->port = ntohs(v6->sin6_port);
-    } else {
-        peer->is_unix = 1;
-        return fd;
-    }
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    introduce(fd, &storage, peer);
     return fd;
+}
+
+int cr_accepted(int fd, struct cr_address *peer) {
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    if (getpeername(fd, (struct sockaddr *)&storage, &size) < 0) return -errno;
+    introduce(fd, &storage, peer);
+    return 0;
 }
 
 static int connect_socket(int fd, const struct sockaddr *address, socklen_t size) {

@@ -2,6 +2,7 @@
 // Any thread may use it. It ends with `terminate()`, `kill9()`, its last owner, or the test process.
 
 import Foundation
+import Reactor
 import Synchronization
 
 public final class GatewayProcess: Sendable {
@@ -19,10 +20,11 @@ public final class GatewayProcess: Sendable {
     ///   - redisURL, postgresURL: nil takes a fresh database of the shared services; a fresh PostgreSQL one is migrated.
     ///   - environment: added to, and stronger than, what is set here. `GATEWAY_LISTENERS` may replace the port only if
     ///     `/health` is still on `port`.
+    ///   - wrapper: a program that becomes what its last arguments say, and arguments of its own before those.
     ///   - isReadyAwaited: false returns at once.
     public init(
         redisURL: String? = nil, postgresURL: String? = nil, environment: [String: String] = [:],
-        arguments: [String] = ["serve"], port: Int? = nil, isReadyAwaited: Bool = true
+        arguments: [String] = ["serve"], wrapper: [String] = [], port: Int? = nil, isReadyAwaited: Bool = true
     ) throws {
         self.port = try port ?? FreePort.next()
         var variables = try Self.environment(
@@ -33,8 +35,9 @@ public final class GatewayProcess: Sendable {
         logs = try TemporaryFolder()
         variables["GATEWAY_RAW_STORAGE_URL"] = "file://\(logs.path("raw"))"
         variables.merge(environment) { _, given in given }
+        let command = wrapper + [try Checkout.gatewayBinary] + arguments
         child = try ChildProcess(
-            Checkout.gatewayBinary, arguments, environment: variables, outputPath: logs.path("gateway.log"),
+            command[0], Array(command.dropFirst()), environment: variables, outputPath: logs.path("gateway.log"),
             errorPath: logs.path("gateway.log"))
         TestRun.record(child: child.pid)
         if isReadyAwaited { try waitUntilReady() }
@@ -120,6 +123,7 @@ public final class GatewayProcess: Sendable {
         variables["GATEWAY_POSTGRES_URL"] = postgresURL
         variables["GATEWAY_WORKER_TOKENS"] = workerToken
         variables["GATEWAY_OPS_TOKENS"] = opsToken
+        variables["GATEWAY_IO_BACKEND"] = PollerKind.underTest.rawValue
         // With coverage on every process needs a profile of its own, or the last one to end would overwrite the rest.
         if let profile = variables["LLVM_PROFILE_FILE"] {
             let folder = URL(fileURLWithPath: profile).deletingLastPathComponent().path

@@ -1,4 +1,4 @@
-/* The C shim of the reactor: the kernel (epoll, sockets, threads, clocks), hiredis, libpq and OpenSSL for Swift.
+/* The C shim of the reactor: the kernel (epoll, io_uring, sockets, threads, clocks), hiredis, libpq and OpenSSL for Swift.
  * Everything is prefixed cr_, returns -errno, and is `static inline` where it runs per request.
  * One header per noun under creactor/; this one is their list. */
 #ifndef CREACTOR_H
@@ -16,6 +16,7 @@
 #include "creactor/relaxed.h"
 #include "creactor/socket.h"
 #include "creactor/thread.h"
+#include "creactor/uring.h"
 #include "creactor/json.h"
 #include "creactor/http.h"
 #include "creactor/file.h"

@@ -46,6 +46,7 @@ final class GatewayProcess: Sendable {
 
     func start() throws {
         let count = shared.metrics.reactorCount
+        shared.poller.report(to: logger)
         do throws(RawFileFailure) {
             try shared.rawFiles.start()
         } catch {
@@ -57,7 +58,8 @@ final class GatewayProcess: Sendable {
         let failure = Locked<String?>(nil)
         for index in 0..<count {
             let reactor = try Reactor(
-                index: index, descriptorsMax: shared.configuration.connectionsMax + Self.descriptorsSpare)
+                index: index, descriptorsMax: shared.configuration.connectionsMax + Self.descriptorsSpare,
+                kind: shared.poller.kind)
             let mine = sockets[index]
             let thread = ReactorThread(reactor) { [self] reactor in
                 do throws(RedisFailure) {
@@ -74,7 +76,11 @@ final class GatewayProcess: Sendable {
         ready.wait()
         if let reason = failure.withLock({ $0 }) { throw StartFailure(description: reason) }
         Signals.watch { [self] in received($0) }
-        logger.info("serving", metadata: ["reactors": "\(count)", "version": "\(BuildInfo.version)"])
+        logger.info(
+            "serving",
+            metadata: [
+                "reactors": "\(count)", "backend": "\(shared.poller.kind.rawValue)", "version": "\(BuildInfo.version)",
+            ])
     }
 
     /// One socket a listener for each reactor, all on the listener's port; the kernel spreads connections over them.

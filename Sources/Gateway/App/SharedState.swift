@@ -14,6 +14,8 @@ struct SharedState: Sendable {
     /// Lock-free; the one thing on the hot path that reactors change together.
     let workerBuckets: TokenBucketTable
     let hash: KeyedHash
+    /// Of every reactor.
+    let poller: PollerChoice
     let metrics: GatewayMetrics
     let life: LifeState
     let scripts: QueueScripts
@@ -36,7 +38,8 @@ struct SharedState: Sendable {
         workerRate = BucketRate(perMinute: configuration.workerRatePerMinute, burst: configuration.workerRateBurst)
         workerBuckets = TokenBucketTable()
         hash = KeyedHash()
-        metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners)
+        poller = PollerChoice(configuration.ioBackend)
+        metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners, poller: poller.kind)
         life = LifeState()
         scripts = QueueScripts()
         rawFiles = try RawFiles(

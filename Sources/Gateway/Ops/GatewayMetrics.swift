@@ -121,7 +121,7 @@ final class GatewayMetrics: Sendable {
     ]
     private static let sizeBounds: [Int64] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096]
 
-    init(reactors: Int, routes: RouteTable, listeners: [ListenerSetting]) {
+    init(reactors: Int, routes: RouteTable, listeners: [ListenerSetting], poller: PollerKind) {
         reactorCount = reactors
         let registry = registry
         requests =
@@ -170,7 +170,7 @@ final class GatewayMetrics: Sendable {
         proxyGauges = ProxyGauge.allCases.map { [platforms] in
             platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
         }
-        Self.describeProcess(registry)
+        Self.describeProcess(registry, poller)
         shards = registry.makeShards(reactors)
     }
 
@@ -216,7 +216,7 @@ final class GatewayMetrics: Sendable {
             postgres: registry.addHistogram(name, help, labels: [("sink", "postgres")], bounds: bounds, scale: scale))
     }
 
-    private static func describeProcess(_ registry: MetricsRegistry) {
+    private static func describeProcess(_ registry: MetricsRegistry, _ poller: PollerKind) {
         let read: [(MetricKind, String, String, @Sendable (ProcessUsage) -> Double)] = [
             (.counter, "process_cpu_seconds_total", "User and system time.", { $0.cpuSeconds }),
             (.gauge, "process_resident_memory_bytes", "Resident memory.", { Double($0.residentBytes) }),
@@ -232,7 +232,7 @@ final class GatewayMetrics: Sendable {
             .gauge, "gateway_build_info", "1; the labels say what runs.",
             labels: [
                 ("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift),
-                ("backend", "epoll"),
+                ("backend", poller.rawValue),
             ], read: { 1 })
     }
 

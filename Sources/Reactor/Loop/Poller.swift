@@ -66,7 +66,8 @@ public protocol Poller: AnyObject {
     func endSending(_ id: SlotID)
     /// Whether the stream's peer is still there, without consuming anything.
     func peerIsThere(_ id: SlotID) -> Bool
-    /// Forgets a descriptor; a listener's or stream's is closed, a watch's is left to its owner.
+    /// Forgets a descriptor and ends its loan; a listener's or stream's is closed, at once or with the next `wait`; a
+    /// watch's is left to its owner.
     func remove(_ id: SlotID)
     /// Forgets everything, as `remove` does: the end, after which no owner is told of anything.
     func close()

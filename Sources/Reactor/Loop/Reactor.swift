@@ -51,10 +51,12 @@ public final class Reactor: @unchecked Sendable {
     private var turnsAgain = false
 
     /// Creates a reactor to be run by the calling thread or another.
-    /// - Parameter descriptorsMax: descriptors that it can watch at once.
-    public init(index: Int, descriptorsMax: Int) throws(SystemError) {
+    /// - Parameters:
+    ///   - descriptorsMax: descriptors that it can watch at once.
+    ///   - kind: one that the kernel does not refuse.
+    public init(index: Int, descriptorsMax: Int, kind: PollerKind = .epoll) throws(SystemError) {
         self.index = index
-        poller = try EpollPoller(descriptorsMax: descriptorsMax)
+        poller = try kind.makePoller(descriptorsMax: descriptorsMax)
         mailbox = Mailbox()
         executor = ReactorExecutor(mailbox: mailbox)
         now = .read()

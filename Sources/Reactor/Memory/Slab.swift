@@ -116,6 +116,10 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
             && meta(id.index).pointee.generation == id.generation
     }
 
+    /// Whether any value lives at `index`, which may be of another's making.
+    @inlinable
+    public func isLive(at index: UInt32) -> Bool { index < state.pointee.used && meta(index).pointee.live }
+
     /// The value of a live slot; another is a bug and traps.
     @inlinable
     public func at(_ index: UInt32) -> UnsafeMutablePointer<Element> {

@@ -191,7 +191,7 @@ import Testing
     @Test func `beyond the uploads at once one more is a 503, and room comes back`() async throws {
         let fixture = try FolderFixture()
         let files = fixture.files
-        let thread = ReactorThread(try Reactor(index: 0, descriptorsMax: 16)) { _ in }
+        let thread = ReactorThread(try Reactor(testDescriptorsMax: 16)) { _ in }
         defer {
             thread.reactor.stop()
             thread.join()

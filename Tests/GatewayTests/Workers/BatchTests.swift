@@ -12,7 +12,7 @@ import Testing
         _ body: @escaping @Sendable (BatchFixture) async throws -> Value
     ) async throws -> Value {
         let url = try freshRedisURL()
-        let reactor = try Reactor(index: 0, descriptorsMax: 64)
+        let reactor = try testReactor(descriptorsMax: 64)
         let thread = ReactorThread(reactor) { _ in }
         let task = Task(executorPreference: reactor.executor) { try await body(try BatchFixture(reactor, url)) }
         let result = await task.result

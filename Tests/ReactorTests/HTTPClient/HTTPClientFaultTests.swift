@@ -190,7 +190,7 @@ import Testing
 
     @Test func `the lighter of two addresses is chosen, a resting one only where there is no other`() throws {
         var random = RandomSource()
-        let reactor = try Reactor(index: 0, descriptorsMax: 16)
+        let reactor = try Reactor(testDescriptorsMax: 16)
         let client = HTTPClient(reactor: reactor)
         let pool = client.pool(of: HTTPClientEndpoint(host: "127.0.0.1", port: 1))
         let addresses = (0..<3).map { HTTPClientAddress("a\($0)", pool: pool) }

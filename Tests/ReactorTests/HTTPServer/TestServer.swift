@@ -19,7 +19,7 @@ final class TestServer: @unchecked Sendable {
         var limits = HTTPLimits()
         change(&limits)
         let settled = limits
-        let reactor = try Reactor(index: 0, descriptorsMax: 4096)
+        let reactor = try Reactor(testDescriptorsMax: 4096)
         let listener = Handover(try Descriptor.listen(host: "127.0.0.1", port: 0, sharedPort: false))
         port = Int(listener.boundPort)
         let counter =

@@ -30,7 +30,7 @@ private final class Meter: Sendable {
     @Test func `a job runs on a helper thread and its value comes back on the reactor`() async throws {
         let pool = BlockingPool(name: "test", threads: 2)
         defer { pool.close() }
-        let thread = ReactorThread(try Reactor(index: 0, descriptorsMax: 16)) { _ in }
+        let thread = ReactorThread(try Reactor(testDescriptorsMax: 16)) { _ in }
         let reactor = thread.reactor
         let wheres = await withCheckedContinuation { continuation in
             reactor.spawn {

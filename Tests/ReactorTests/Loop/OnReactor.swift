@@ -1,5 +1,6 @@
 // Runs a test's body as a task on a reactor of its own, so that it may touch what a reactor owns.
 
+import TestSupport
 import Testing
 
 @testable import Reactor
@@ -8,7 +9,7 @@ import Testing
 func onReactor<Result: Sendable>(
     descriptorsMax: Int = 256, _ body: @escaping @Sendable (Reactor) async throws -> Result
 ) async throws -> Result {
-    let reactor = try Reactor(index: 0, descriptorsMax: descriptorsMax)
+    let reactor = try Reactor(testDescriptorsMax: descriptorsMax)
     let thread = ReactorThread(reactor) { _ in }
     let task = Task(executorPreference: reactor.executor) { try await body(reactor) }
     let result = await task.result

@@ -12,7 +12,7 @@ final class FakeRedis: ListenerOwner, StreamOwner {
 
     private let reactor: Reactor
     private var listener = SlotID.none
-    private var stream = SlotID.none
+    private var stream: Stream?
     private let reader = RedisReader()
     private var waiting: [UInt8] = []
     let port: UInt16
@@ -37,23 +37,26 @@ final class FakeRedis: ListenerOwner, StreamOwner {
     var endpoint: RedisEndpoint { RedisEndpoint(.tcp(host: "127.0.0.1", port: port)) }
 
     func close() {
-        reactor.poller.remove(stream)
+        drop()
         reactor.poller.remove(listener)
     }
 
     func accepted(_ descriptor: consuming Descriptor, peer: PeerAddress, tag: UInt32) {
         acceptCount += 1
-        reactor.poller.remove(stream)
+        drop()
         waiting.removeAll()
         reader.reset()
-        stream = reactor.poller.addStream(descriptor, connecting: false, owner: self, tag: 0) ?? .none
+        guard let id = reactor.poller.addStream(descriptor, connecting: false, owner: self, tag: 0) else { return }
+        stream = Stream(id: id, reactor: reactor)
     }
+
+    private func drop() { if let stream = stream.take() { stream.close() } }
 
     func acceptFailed(_ error: SystemError, tag: UInt32) {}
     func connected(tag: UInt32) {}
-    func sent(_ count: Int, tag: UInt32) {}
-    func receiveEnded(tag: UInt32) { reactor.poller.remove(stream) }
-    func failed(_ error: SystemError, tag: UInt32) { reactor.poller.remove(stream) }
+    func sent(_ count: Int, tag: UInt32) { if stream != nil { _ = stream!.sent(count) } }
+    func receiveEnded(tag: UInt32) { drop() }
+    func failed(_ error: SystemError, tag: UInt32) { drop() }
 
     func received(_ bytes: RawSpan, tag: UInt32) {
         reader.feed(bytes)
@@ -74,7 +77,7 @@ final class FakeRedis: ListenerOwner, StreamOwner {
             switch answer(command) {
             case .bytes(let text): send(text)
             case .silence: break
-            case .close: reactor.poller.remove(stream)
+            case .close: drop()
             }
         }
     }
@@ -84,9 +87,10 @@ final class FakeRedis: ListenerOwner, StreamOwner {
 
 extension FakeRedis: TurnParticipant {
     func turnEnded() {
-        guard !waiting.isEmpty else { return }
+        guard !waiting.isEmpty, stream != nil else { return }
         let count = min(bytesPerTurn, waiting.count)
-        _ = waiting[0..<count].withUnsafeBytes { reactor.poller.send(stream, $0) }
+        stream!.write { buffer in waiting[0..<count].withUnsafeBytes { buffer.append($0) } }
+        _ = stream!.flush()
         waiting.removeFirst(count)
         // A turn comes soon, also for what is left.
         if !waiting.isEmpty { reactor.spawn {} }

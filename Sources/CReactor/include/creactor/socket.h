@@ -28,6 +28,9 @@ int cr_listen_unix(const char *path, int backlog);
 /* Accepts one connection with TCP_NODELAY set. Returns the descriptor or -errno (-EAGAIN: none waits). */
 int cr_accept(int listener, struct cr_address *peer);
 
+/* Does the same for a connection that the kernel has accepted already (`fd`); -ENOTCONN: it is gone again. */
+int cr_accepted(int fd, struct cr_address *peer);
+
 /* Starts a connection to a numeric host; 0 <= descriptor, connected or in progress (then it becomes writable). */
 int cr_connect_tcp(const char *host, uint16_t port);
 int cr_connect_unix(const char *path);
