@@ -56,6 +56,8 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     /// Measured requests that may still be sent.
     private var sendsLeft: Int
     private var secondsTold = 0
+    private var hasToldEnd = false
+    private var startsAt = Instant(nanoseconds: 0)
     private let ready: (LoadLoop) -> Void
     private let done: (LoadLoop) -> Void
     /// Whether requests follow a plan, the loop's or the scenario's.
@@ -116,9 +118,15 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
         return count
     }
 
-    /// Begins to send: the same instant for all loops.
+    /// Has the loop begin to send: at the same instant as all others.
     func begin(at start: Instant) {
+        startsAt = start
+        _ = reactor.schedule(at: start, self, tag: 2)
+    }
+
+    private func beginNow() {
         guard phase == .waiting else { return }
+        let start = startsAt
         phase = .warmup
         measuringFrom = start + settings.warmup
         if let duration = settings.duration { measuringUntil = measuringFrom + duration }
@@ -139,13 +147,14 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     func interrupt() {
         switch phase {
         case .connecting, .waiting: finish(reactor.now)
-        case .warmup, .measuring: stopSending(reactor.now)
+        case .warmup, .measuring: stopSending()
         case .draining, .done: break
         }
     }
 
     func timerFired(tag: UInt64) {
         if tag == 0 { tick() }
+        if tag == 2 { beginNow() }
     }
 
     private func tick() {
@@ -167,29 +176,34 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     private func advance(_ now: Instant) {
         if phase == .warmup, now >= measuringFrom {
             phase = .measuring
-            meter.reset()
             scenario.resetFigures()
             recorder.measuringStarts(at: measuringFrom)
         }
         if phase == .measuring {
             while now >= measuringFrom + .seconds(Double(secondsTold + 1)) { tellSecond() }
-            if now >= measuringUntil || sendsLeft <= 0 || scenario.isFinished { stopSending(now) }
+            if now >= measuringUntil || sendsLeft <= 0 || scenario.isFinished { stopSending() }
         }
         if phase == .draining, inFlightCount == 0 { finish(now) }
     }
 
-    private func stopSending(_ now: Instant) {
+    private func stopSending() {
+        // Behind all that was sent in this turn.
+        let now = min(measuringUntil, .read())
         if phase == .warmup {
             measuringFrom = now
             recorder.measuringStarts(at: now)
         }
-        let isEarly = now < measuringUntil
-        if isEarly { measuringUntil = now }
+        measuringUntil = now
         if let schedule, sendsLeft > 0 { countDropped(schedule) }
         if scenario.hasOwnPlan, !scenario.isFinished { meter.tally.dropped += scenario.overdueCount(before: now) }
         phase = .draining
         // A run that ends by its count ends with its last answer.
-        if settings.duration != nil || inFlightCount == 0 { recorder.measuringEnds(at: measuringUntil) }
+        if settings.duration != nil || inFlightCount == 0 { tellEnd(measuringUntil) }
+    }
+
+    private func tellEnd(_ now: Instant) {
+        if !hasToldEnd { recorder.measuringEnds(at: now) }
+        hasToldEnd = true
     }
 
     /// Sends that were planned for the measured time and not made.
@@ -212,10 +226,8 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
         guard phase != .done else { return }
         if phase != .draining {
             recorder.measuringStarts(at: now)
-            recorder.measuringEnds(at: now)
-        } else if settings.duration == nil, measuringUntil.nanoseconds < .max {
-            recorder.measuringEnds(at: now)
         }
+        tellEnd(now)
         phase = .done
         tellSecond()
         recorder.add(scenario.figures)

@@ -5,42 +5,47 @@ import Reactor
 
 /// A task's id and attempt, as the pull said.
 struct HeldTask {
-    var id = InlineArray<128, UInt8>(repeating: 0)
-    var idBytes = 0
-    var attempt = 0
-    /// The next in its worker's line.
-    fileprivate var next = HeldTasks.none
+    var id: [UInt8]
+    var attempt: Int
 }
 
-struct HeldTasks: ~Copyable {
+final class HeldTasks {
     static let idBytesMax = 128
-    static let none = UInt32.max
+    private static let none = UInt32.max
 
-    private let tasks: Slab<HeldTask>
+    struct Entry {
+        var attempt: Int
+        /// The next in its worker's line.
+        var next = UInt32.max
+    }
+
+    private let entries: Slab<Entry>
+    /// By slot; an id's memory is used again by the slot's next task.
+    private var ids: [[UInt8]] = []
     /// Ends of each worker's line; `none` where it holds nothing.
     private var firsts: [UInt32]
     private var lasts: [UInt32]
 
     init(workers: Int, countMax: Int) {
-        tasks = Slab(countMax: countMax)
+        entries = Slab(countMax: countMax)
         firsts = Array(repeating: Self.none, count: workers)
         lasts = firsts
     }
 
-    var count: Int { tasks.count }
+    var count: Int { entries.count }
 
     /// False where the id is too long or there is no room.
-    mutating func append(_ id: RawSpan, attempt: Int, worker: Int) -> Bool {
+    func append(_ id: RawSpan, attempt: Int, worker: Int) -> Bool {
         guard id.byteCount > 0, id.byteCount <= Self.idBytesMax else { return false }
-        var task = HeldTask()
-        for at in 0..<id.byteCount { task.id[at] = id.byte(at: at) }
-        task.idBytes = id.byteCount
-        task.attempt = attempt
-        guard let slot = tasks.insert(task) else { return false }
+        guard let slot = entries.insert(Entry(attempt: attempt)) else { return false }
+        let index = Int(slot.index)
+        while ids.count <= index { ids.append([]) }
+        ids[index].removeAll(keepingCapacity: true)
+        for at in 0..<id.byteCount { ids[index].append(id.byte(at: at)) }
         if firsts[worker] == Self.none {
             firsts[worker] = slot.index
         } else {
-            tasks.at(lasts[worker]).pointee.next = slot.index
+            entries.at(lasts[worker]).pointee.next = slot.index
         }
         lasts[worker] = slot.index
         return true
@@ -49,27 +54,22 @@ struct HeldTasks: ~Copyable {
     /// The task that a worker finishes next; a worker without one is a bug and traps.
     func first(of worker: Int) -> HeldTask {
         precondition(firsts[worker] != Self.none, "a worker without a task finishes one")
-        return tasks.at(firsts[worker]).pointee
+        let slot = firsts[worker]
+        return HeldTask(id: ids[Int(slot)], attempt: entries.at(slot).pointee.attempt)
     }
 
-    mutating func removeFirst(of worker: Int) {
+    func removeFirst(of worker: Int) {
         precondition(firsts[worker] != Self.none, "a worker without a task has finished one")
-        let task = tasks.remove(firsts[worker])
-        firsts[worker] = task.next
-        if task.next == Self.none { lasts[worker] = Self.none }
+        let entry = entries.remove(firsts[worker])
+        firsts[worker] = entry.next
+        if entry.next == Self.none { lasts[worker] = Self.none }
     }
 }
 
 extension ByteBuffer {
-    /// Appends a task's id as it is.
-    mutating func append(idOf task: borrowing HeldTask) {
-        for at in 0..<task.idBytes { append(task.id[at]) }
-    }
-
     /// Appends a task's id as a segment of a path.
-    mutating func append(pathSegmentOf task: borrowing HeldTask) {
-        for at in 0..<task.idBytes {
-            let byte = task.id[at]
+    mutating func append(pathSegment id: [UInt8]) {
+        for byte in id {
             let isPlain =
                 (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10
                 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")

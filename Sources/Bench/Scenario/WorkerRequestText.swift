@@ -64,7 +64,7 @@ struct WorkerRequestText {
         out.append("\r\n\r\n")
     }
 
-    func complete(_ task: borrowing HeldTask, _ worker: Int, to out: inout ByteBuffer) {
+    func complete(_ task: HeldTask, _ worker: Int, to out: inout ByteBuffer) {
         taskHead(task, "/complete", worker, &out)
         out.appendHeadEnd(bodyBytes: Self.completeStart.utf8CodeUnitCount + out.digitCount(task.attempt) + 1)
         out.append(Self.completeStart)
@@ -73,7 +73,7 @@ struct WorkerRequestText {
     }
 
     /// For good: a failed task goes to the dead letters, and does not come back in the middle of a run.
-    func fail(_ task: borrowing HeldTask, _ worker: Int, to out: inout ByteBuffer) {
+    func fail(_ task: HeldTask, _ worker: Int, to out: inout ByteBuffer) {
         taskHead(task, "/fail", worker, &out)
         out.appendHeadEnd(bodyBytes: Self.failStart.utf8CodeUnitCount + out.digitCount(task.attempt) + 1)
         out.append(Self.failStart)
@@ -82,27 +82,27 @@ struct WorkerRequestText {
     }
 
     private func taskHead(
-        _ task: borrowing HeldTask, _ verb: StaticString, _ worker: Int, _ out: inout ByteBuffer
+        _ task: HeldTask, _ verb: StaticString, _ worker: Int, _ out: inout ByteBuffer
     ) {
         out.append(bytes: taskStart)
-        out.append(pathSegmentOf: task)
+        out.append(pathSegment: task.id)
         out.append(verb)
         out.append(bytes: taskIDStart)
         out.append(decimal: worker)
     }
 
-    func result(_ task: borrowing HeldTask, _ worker: Int, payload: Int, to out: inout ByteBuffer) {
+    func result(_ task: HeldTask, _ worker: Int, payload: Int, to out: inout ByteBuffer) {
         let data = payloads.objects[payload]
         let fixedBytes =
             Self.resultStart.utf8CodeUnitCount + Self.resultMiddle.utf8CodeUnitCount + resultRest.count
             + Self.resultData.utf8CodeUnitCount + 2
         resultsStart.append(to: &out)
         out.append(decimal: worker)
-        out.appendHeadEnd(bodyBytes: fixedBytes + 2 * task.idBytes + out.digitCount(task.attempt) + data.count)
+        out.appendHeadEnd(bodyBytes: fixedBytes + 2 * task.id.count + out.digitCount(task.attempt) + data.count)
         out.append(Self.resultStart)
-        out.append(idOf: task)
+        out.append(bytes: task.id)
         out.append(Self.resultMiddle)
-        out.append(idOf: task)
+        out.append(bytes: task.id)
         out.append(bytes: resultRest)
         out.append(decimal: task.attempt)
         out.append(Self.resultData)

@@ -39,7 +39,7 @@ final class WorkerScenario: Scenario {
     private let firstWorker: Int
     private var lives: [WorkerLife] = []
     private var due: DueQueue
-    private var held: HeldTasks
+    private let held: HeldTasks
     private var random: SeededRandom
     /// The tasks that the feeder is queuing.
     private var feeding: Range<Int>?
