@@ -45,7 +45,9 @@ struct IdleCommand: ParsableCommand {
         let interruption = Session.watchSignals()
         ProcessUsage.raiseDescriptorLimit(to: connections + 256)
         if !output.quiet {
-            writeLine("idle to \(url): \(countText(connections)) connections, \(fixedText(duration.interval.seconds, 1)) s", to: 1)
+            writeLine(
+                "idle to \(url): \(countText(connections)) connections, \(fixedText(duration.interval.seconds, 1)) s",
+                to: 1)
         }
         let outcome = try IdleRun(settings: settings, pids: output.serverPid).run(interruption, isQuiet: output.quiet)
         try Session.finish(report(outcome), output)
@@ -60,7 +62,9 @@ struct IdleCommand: ParsableCommand {
         report.sent = connections
         report.answered = outcome.counts.survived
         let lost = connections - outcome.counts.survived
-        report.errors = [ErrorClass.connect.name: outcome.counts.failed, ErrorClass.reset.name: lost - outcome.counts.failed]
+        report.errors = [
+            ErrorClass.connect.name: outcome.counts.failed, ErrorClass.reset.name: lost - outcome.counts.failed,
+        ]
         var each: Double?
         if let before = outcome.before, let held = outcome.held {
             let growth = held.residentBytes - before.residentBytes

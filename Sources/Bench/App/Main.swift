@@ -39,7 +39,9 @@ struct Main {
 
     private static func end(_ error: any Error) -> Never {
         if error is BadOption { exitWithUsage("Error: \(error)") }
-        if BenchCommand.exitCode(for: error) == .validationFailure { exitWithUsage(BenchCommand.fullMessage(for: error)) }
+        if BenchCommand.exitCode(for: error) == .validationFailure {
+            exitWithUsage(BenchCommand.fullMessage(for: error))
+        }
         BenchCommand.exit(withError: error)
     }
 

@@ -92,7 +92,8 @@ struct GetCommand: ParsableCommand {
     @Option(name: .customShort("X"), help: "The method.")
     var method = "GET"
 
-    @Option(name: [.customShort("H"), .long], help: "A header line, such as 'Accept: text/html'. Several are possible.")
+    @Option(
+        name: [.customShort("H"), .long], help: "A header line, such as 'Accept: text/html'. Several are possible.")
     var header: [HeaderOption] = []
 
     @Option(help: "The body; @FILE reads it from a file.")
@@ -162,5 +163,7 @@ func checkPayload(_ bytes: Int) throws {
 func checkRunName(_ name: String?) throws {
     guard let name else { return }
     let isPlain = name.utf8.allSatisfy { ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }
-    guard isPlain, 1...64 ~= name.utf8.count else { throw ValidationError("--run-name: 1 to 64 characters of [A-Za-z0-9-]") }
+    guard isPlain, 1...64 ~= name.utf8.count else {
+        throw ValidationError("--run-name: 1 to 64 characters of [A-Za-z0-9-]")
+    }
 }

@@ -152,7 +152,9 @@ struct Session {
                         + "\(rateText(report.achievedRate))/s answered\(isGood ? "" : " – too much")", to: 1)
             }
         }
-        guard var report = best ?? last else { throw RunFailure(description: "interrupted before the first step's end") }
+        guard var report = best ?? last else {
+            throw RunFailure(description: "interrupted before the first step's end")
+        }
         report.knee = KneeReport(p99MicrosMax: search.p99MicrosMax, steps: search.steps, found: search.knee)
         return report
     }

@@ -23,8 +23,10 @@ struct LoadConnection: ~Copyable {
     var reader = AnswerReader()
     /// It stands in the loop's line of connections with room.
     var isListed = false
-    /// Attempts since it was last open.
-    var attempts = 0
+    /// It was opened, or could not be, once.
+    var wasTried = false
+    /// Failures in a row: each makes the wait before the next attempt longer.
+    var failures = 0
     /// When connecting began.
     var connectingSince = Instant(nanoseconds: 0)
 

@@ -54,6 +54,7 @@ extension LoadLoop {
         let connection = connections.at(slot)
         let request = connection.pointee.inFlight.removeFirst()
         inFlightCount -= 1
+        connection.pointee.failures = 0
         let verdict: Verdict
         if !answer.isBodyKept {
             verdict = scenario.answered(

@@ -38,9 +38,7 @@ extension LoadLoop {
     func connected(tag slot: UInt32) {
         let connection = connections.at(slot)
         connection.pointee.state = .open
-        let isFirst = connection.pointee.attempts == 0
-        connection.pointee.attempts = 1
-        settled(isFirst)
+        settled(slot)
         if isPlanned { list(slot) } else { fill(slot, .read()) }
     }
 
@@ -48,16 +46,16 @@ extension LoadLoop {
         let connection = connections.at(slot)
         if let stream = connection.pointee.stream.take() { stream.close() }
         connection.pointee.state = .closed
-        let isFirst = connection.pointee.attempts == 0
-        connection.pointee.attempts += 1
+        connection.pointee.failures += 1
         if phase == .measuring { meter.tally.count(.connect) }
-        settled(isFirst)
+        settled(slot)
         reopenLater(slot)
     }
 
     /// An attempt has ended.
-    private func settled(_ isFirst: Bool) {
-        guard isFirst else { return }
+    private func settled(_ slot: UInt32) {
+        guard !connections.at(slot).pointee.wasTried else { return }
+        connections.at(slot).pointee.wasTried = true
         connectingCount -= 1
         wasTried()
         openMore()
@@ -65,8 +63,10 @@ extension LoadLoop {
 
     private func reopenLater(_ slot: UInt32) {
         guard phase != .done, phase != .draining else { return }
-        let doublings = min(connections.at(slot).pointee.attempts, 8)
-        let wait = min(Self.backoffFirst.nanoseconds << Int64(doublings), Self.backoffLongest.nanoseconds)
+        let failures = min(connections.at(slot).pointee.failures, 8)
+        // A server that ends a connection behind a good answer is within its rights.
+        let step = failures == 0 ? 0 : Self.backoffFirst.nanoseconds << Int64(failures - 1)
+        let wait = min(step, Self.backoffLongest.nanoseconds)
         let reopening = Reopening(loop: self, slot: slot)
         _ = reactor.schedule(at: reactor.now + Interval(nanoseconds: wait), reopening, tag: 0)
     }
@@ -85,6 +85,7 @@ extension LoadLoop {
         if connection.pointee.state == .connecting { return connectFailed(slot) }
         if let stream = connection.pointee.stream.take() { stream.close() }
         connection.pointee.state = .closed
+        if error != nil, !connection.pointee.inFlight.isEmpty { connection.pointee.failures += 1 }
         let now = Instant.read()
         while !connection.pointee.inFlight.isEmpty {
             let request = connection.pointee.inFlight.removeFirst()

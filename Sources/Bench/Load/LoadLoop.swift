@@ -30,7 +30,7 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     static let connectingMax = 256
     /// A send later than its plan by more than this counts as late.
     static let lateAfter = Interval.milliseconds(1)
-    static let tickEvery = Interval.milliseconds(20)
+    static let tickEvery = Interval.milliseconds(50)
 
     enum Phase { case connecting, waiting, warmup, measuring, draining, done }
 
@@ -57,6 +57,8 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     private var sendsLeft: Int
     private var secondsTold = 0
     private var hasToldEnd = false
+    /// What is due has had to wait for a connection, and is not made up for yet.
+    private var isStarved = false
     private var startsAt = Instant(nanoseconds: 0)
     private let ready: (LoadLoop) -> Void
     private let done: (LoadLoop) -> Void
@@ -253,11 +255,15 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
             if due > now {
                 now = .read()
                 if due > now {
+                    isStarved = false
                     reactor.wakeUpAt = due
                     return
                 }
             }
-            guard let slot = takeListed() else { break }
+            guard let slot = takeListed() else {
+                isStarved = true
+                break
+            }
             _ = schedule?.take()
             send(slot, planned: due, now)
             flush(slot)
@@ -280,7 +286,9 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
         meter.tally.sent += 1
         measuredSends += 1
         if settings.requests != nil { sendsLeft -= 1 }
-        if isPlanned, now - planned > Self.lateAfter { meter.tally.late += 1 }
+        guard isPlanned, now - planned > Self.lateAfter else { return }
+        meter.tally.late += 1
+        if isStarved { meter.tally.starved += 1 }
     }
 
     func isMeasured(_ reference: Instant) -> Bool { reference >= measuringFrom && reference < measuringUntil }

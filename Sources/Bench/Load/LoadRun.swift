@@ -76,7 +76,7 @@ struct LoadRun {
         for member in members { member.onLoop { $0.begin(at: start) } }
         var isInterrupted = false
         while !done.wait(Self.lookEvery) {
-            let progress = recorder.progress
+            let progress = recorder.progress()
             look(progress.tally, progress.last)
             if interruption.isAsked, !isInterrupted {
                 isInterrupted = true

@@ -47,6 +47,8 @@ final class Recorder: Sendable {
     private struct State {
         var totals: RunTotals
         var seconds: [Int: Second] = [:]
+        /// Seconds that all loops have told, and that are no rows yet.
+        var complete: [(second: Int, values: Second)] = []
         var started = 0
         var ended = 0
     }
@@ -98,7 +100,7 @@ final class Recorder: Sendable {
             state.totals.tally.add(meter.tally)
             state.totals.worked.nanoseconds += meter.worked.nanoseconds
             state.totals.waited.nanoseconds += meter.waited.nanoseconds
-            if row.loops == loopCount { Self.close(second, row, &state.totals) } else { state.seconds[second] = row }
+            if row.loops == loopCount { state.complete.append((second, row)) } else { state.seconds[second] = row }
         }
         meter.reset()
     }
@@ -115,27 +117,43 @@ final class Recorder: Sendable {
         }
     }
 
-    private static func close(_ second: Int, _ row: Second, _ totals: inout RunTotals) {
-        guard totals.rows.count < rowsMax else { return }
-        let tally = row.tally
-        guard tally.sent + tally.answered + tally.errorCount > 0 || second >= 0 else { return }
-        totals.rows.append(
-            SeriesRow(
-                second: second, sent: tally.sent, answered: tally.answered, errors: tally.errorCount,
-                p50Micros: row.latency.microseconds(percent: 50), p99Micros: row.latency.microseconds(percent: 99),
-                maxMicros: row.latency.maxMicroseconds))
+    private static func row(_ second: Int, _ values: Second) -> SeriesRow {
+        SeriesRow(
+            second: second, sent: values.tally.sent, answered: values.tally.answered, errors: values.tally.errorCount,
+            p50Micros: values.latency.microseconds(percent: 50), p99Micros: values.latency.microseconds(percent: 99),
+            maxMicros: values.latency.maxMicroseconds)
     }
 
-    /// What there is so far.
-    var progress: (tally: Tally, last: SeriesRow?) { state.withLock { ($0.totals.tally, $0.totals.rows.last) } }
-
-    /// Everything, at the end.
-    func finish() -> RunTotals {
+    /// Makes rows of what is complete. Percentiles take milliseconds: for the main thread, and without the lock.
+    private func addRows(_ complete: [(second: Int, values: Second)]) {
+        let rows = complete.map { Self.row($0.second, $0.values) }
         state.withLock { state in
-            for (second, row) in state.seconds.sorted(by: { $0.key < $1.key }) {
-                Self.close(second, row, &state.totals)
+            let room = max(0, Self.rowsMax - state.totals.rows.count)
+            state.totals.rows += rows.prefix(room)
+        }
+    }
+
+    /// What there is so far. For the main thread.
+    func progress() -> (tally: Tally, last: SeriesRow?) {
+        let complete = state.withLock { state in
+            defer { state.complete = [] }
+            return state.complete
+        }
+        addRows(complete)
+        return state.withLock { ($0.totals.tally, $0.totals.rows.last) }
+    }
+
+    /// Everything, at the end. For the main thread.
+    func finish() -> RunTotals {
+        let rest = state.withLock { state in
+            defer {
+                state.complete = []
+                state.seconds = [:]
             }
-            state.seconds = [:]
+            return state.complete + state.seconds.map { ($0.key, $0.value) }
+        }
+        addRows(rest)
+        return state.withLock { state in
             state.totals.rows.sort { $0.second < $1.second }
             return state.totals
         }

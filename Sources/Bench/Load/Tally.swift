@@ -24,6 +24,8 @@ struct Tally: Equatable, Sendable {
     var good = 0
     /// Sends later than their plan by more than `LoadLoop.lateAfter`.
     var late = 0
+    /// Of these: sends that no connection was free for.
+    var starved = 0
     /// Planned sends that were not made before the end.
     var dropped = 0
     /// Connections that had to be opened again.
@@ -50,6 +52,7 @@ struct Tally: Equatable, Sendable {
         answered += other.answered
         good += other.good
         late += other.late
+        starved += other.starved
         dropped += other.dropped
         reconnects += other.reconnects
         for at in errors.indices { errors[at] += other.errors[at] }
@@ -62,6 +65,7 @@ struct Tally: Equatable, Sendable {
         answered = 0
         good = 0
         late = 0
+        starved = 0
         dropped = 0
         reconnects = 0
         for at in errors.indices { errors[at] = 0 }

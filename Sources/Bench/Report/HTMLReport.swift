@@ -27,7 +27,9 @@ extension Report {
     }
 
     private func facts() -> [String] {
-        var facts = [url, startedAt, "\(mode) loop", "\(connections) connections", "\(threads) threads"]
+        var facts = [
+            url, startedAt, "\(mode) loop", "\(connections) connections", "\(threads) thread\(threads == 1 ? "" : "s")",
+        ]
         if mode == "own plan" { facts[2] = "workers' own plan" }
         if pipeline > 1 { facts.append("\(pipeline) pipelined") }
         if idle == nil { facts.append("\(fixedText(seconds, 1)) s measured") }
@@ -47,7 +49,9 @@ extension Report {
             tiles = [("answers/s", rateText(achievedRate))]
             if let offeredRate { tiles.append(("offered/s", rateText(offeredRate))) }
             if let found = knee?.found { tiles.append(("knee/s", rateText(found.rate))) }
-            tiles += [("p50", microsText(latency.p50)), ("p99", microsText(latency.p99)), ("max", microsText(latency.max))]
+            tiles += [
+                ("p50", microsText(latency.p50)), ("p99", microsText(latency.p99)), ("max", microsText(latency.max)),
+            ]
             tiles.append(("errors", countText(errorCount)))
             if let server { tiles.append(("server CPU/request", "\(fixedText(server.cpuMicrosPerRequest, 2)) µs")) }
         }
@@ -104,8 +108,11 @@ extension Report {
     // MARK: Plots
 
     private func plots() -> [String] {
+        // A second that was not measured to its end would look like a fall.
+        let whole = series.filter { Double($0.second + 1) <= seconds + 0.05 }
+        let rows = whole.isEmpty ? series : whole
         func line(_ name: String, _ style: String, _ value: (SeriesRow) -> Double) -> Plot.Line {
-            Plot.Line(name: name, style: style, points: series.map { (Double($0.second), value($0)) })
+            Plot.Line(name: name, style: style, points: rows.map { (Double($0.second), value($0)) })
         }
         var throughput = [line("answered/s", "a") { Double($0.answered) }]
         if offeredRate != nil { throughput.insert(line("sent/s", "d") { Double($0.sent) }, at: 0) }

@@ -34,7 +34,8 @@ func microsText(_ micros: Double) -> String {
 
 /// A rate a second: fewer digits the larger it is.
 func rateText(_ rate: Double) -> String {
-    rate < 100 ? fixedText(rate, rate < 10 ? 2 : 1) : countText(Int(rate.rounded()))
+    if rate == 0 { return "0" }
+    return rate < 100 ? fixedText(rate, rate < 10 ? 2 : 1) : countText(Int(rate.rounded()))
 }
 
 func percentText(_ share: Double) -> String {

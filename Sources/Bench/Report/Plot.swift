@@ -26,7 +26,7 @@ struct Plot {
     var xLabel = "seconds"
 
     private static let (width, height) = (860.0, 260.0)
-    private static let (left, right, top, bottom) = (76.0, 16.0, 34.0, 40.0)
+    private static let (left, right, top, bottom) = (76.0, 34.0, 34.0, 40.0)
 
     func svg() -> String {
         let points = lines.flatMap(\.points)
@@ -46,7 +46,8 @@ struct Plot {
                 }
             return Self.height - Self.bottom - share * (Self.height - Self.top - Self.bottom)
         }
-        var svg = #"<svg viewBox="0 0 \#(Int(Self.width)) \#(Int(Self.height))" role="img"><title>\#(escapeMarkup(title))</title>"#
+        var svg =
+            #"<svg viewBox="0 0 \#(Int(Self.width)) \#(Int(Self.height))" role="img"><title>\#(escapeMarkup(title))</title>"#
         svg += text(Self.left, 16, "start", title, "title")
         for tick in yTicks {
             svg += rule(Self.left, y(tick), Self.width - Self.right, y(tick))
@@ -87,7 +88,8 @@ struct Plot {
         for line in lines.reversed() {
             svg += text(right, 16, "end", line.name)
             right -= Double(line.name.count) * 6.6 + 8
-            svg += #"<line class="line \#(line.style)" x1="\#(fixedText(right - 16, 1))" y1="12" x2="\#(fixedText(right, 1))" y2="12"/>"#
+            svg +=
+                #"<line class="line \#(line.style)" x1="\#(fixedText(right - 16, 1))" y1="12" x2="\#(fixedText(right, 1))" y2="12"/>"#
             right -= 30
         }
         return svg

@@ -10,9 +10,16 @@ extension Report {
     /// The tool's own time off its core, as a share of its work, from which on others are to blame.
     static let awayShareMax = 0.15
 
-    static let distributionPercents = [
-        0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100,
-    ]
+    /// Ten a decade of nines, up to 99.999, and the end.
+    static let distributionPercents: [Double] = {
+        var percents: [Double] = []
+        var rest = 100.0
+        for _ in 0..<5 {
+            for step in 0..<10 { percents.append(100 - rest * (1 - 0.09 * Double(step))) }
+            rest /= 10
+        }
+        return percents + [99.999, 100]
+    }()
 
     /// Takes in what a run measured.
     /// - Parameter offered: the planned rate, or nil where there is no plan.
@@ -93,9 +100,12 @@ extension Report {
         if offeredRate != nil, sent > 0, busyShare <= Self.busyShareMax,
             Double(late) > Double(sent) * Self.lateShareMax
         {
-            warnings.append(
-                "\(countText(late)) sends were late: no connection was free; latencies tell, or give it more"
-                    + " --connections")
+            let starved = outcome.totals.tally.starved
+            let reason =
+                starved * 2 > late
+                ? "no connection was free: the server was behind, or give it more --connections"
+                : "connections were free: the tool had to wait for its core"
+            warnings.append("\(countText(late)) sends were late, and \(reason)")
         }
         if dropped > 0 {
             warnings.append("\(countText(dropped)) planned sends were never made: the server was behind at the end")

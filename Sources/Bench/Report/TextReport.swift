@@ -10,7 +10,8 @@ extension Report {
         lines.append("")
         lines += countLines()
         if !figures.isEmpty {
-            lines.append(contentsOf: figures.map { "  \($0.name.rightPadded(26))\(countText($0.value).leftPadded(14))" })
+            lines.append(
+                contentsOf: figures.map { "  \($0.name.rightPadded(26))\(countText($0.value).leftPadded(14))" })
             lines.append("")
         }
         lines += usageLines()

@@ -131,7 +131,8 @@ struct ResultTally {
 
     var figures: [ScenarioFigure] {
         [
-            ScenarioFigure(name: "rows inserted", value: inserted), ScenarioFigure(name: "rows updated", value: updated),
+            ScenarioFigure(name: "rows inserted", value: inserted),
+            ScenarioFigure(name: "rows updated", value: updated),
             ScenarioFigure(name: "rows stale", value: stale), ScenarioFigure(name: "rows failed", value: failed),
         ]
     }

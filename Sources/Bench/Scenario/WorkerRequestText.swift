@@ -45,7 +45,8 @@ struct WorkerRequestText {
         enqueueItemRest = Array(
             #"","platform":"\#(settings.platforms.prefix { $0 != "," })","target":{"state":"CO","county":"Larimer"}}"#
                 .utf8)
-        resultRest = Array(#"","platform":"bench","state":"CO","county":"Larimer","parse_duration_ms":12,"attempt":"#.utf8)
+        resultRest = Array(
+            #"","platform":"bench","state":"CO","county":"Larimer","parse_duration_ms":12,"attempt":"#.utf8)
         payloads = ParcelPayloads(bytes: settings.submitsResults ? settings.payloadBytes : 8, seed: seed)
     }
 

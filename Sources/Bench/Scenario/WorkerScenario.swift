@@ -55,7 +55,8 @@ final class WorkerScenario: Scenario {
         workers = share.part(of: settings.workers)
         firstWorker = share.offset(in: settings.workers)
         random = SeededRandom(seed: seed)
-        text = WorkerRequestText(target: target, identity: identity, base: base, settings: settings, seed: random.next())
+        text = WorkerRequestText(
+            target: target, identity: identity, base: base, settings: settings, seed: random.next())
         due = DueQueue(countMax: workers + 1)
         held = HeldTasks(workers: workers, countMax: max(1, workers * settings.capacity))
     }
@@ -220,7 +221,8 @@ struct WorkerTally {
         let all = [
             ScenarioFigure(name: "tasks queued", value: queued), ScenarioFigure(name: "tasks pulled", value: pulled),
             ScenarioFigure(name: "pulls without a task", value: emptyPulls),
-            ScenarioFigure(name: submitsResults ? "tasks ended by a result" : "tasks completed",
+            ScenarioFigure(
+                name: submitsResults ? "tasks ended by a result" : "tasks completed",
                 value: submitsResults ? submitted : completed),
             ScenarioFigure(name: "tasks failed", value: failed),
             ScenarioFigure(name: "tasks no longer held", value: notHeld),

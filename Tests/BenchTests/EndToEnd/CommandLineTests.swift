@@ -98,7 +98,8 @@ import Testing
 
     @Test func `secrets are not told in reports`() {
         let shown = Session.shownArguments([
-            "gateway-bench", "work", "--token", "secret", "--ops-token=secret", "-H", "Authorization: secret", "-c", "5",
+            "gateway-bench", "work", "--token", "secret", "--ops-token=secret", "-H", "Authorization: secret", "-c",
+            "5",
         ])
         #expect(shown == ["work", "--token", "***", "--ops-token=***", "-H", "***", "-c", "5"])
     }

@@ -68,7 +68,9 @@ import Testing
             ])
         #expect(report.good == 40)
         let (inserted, updated) = (try figure(report, "rows inserted"), try figure(report, "rows updated"))
-        #expect(inserted + updated == 1000 && updated > 100 && updated < 300)
+        // A parcel that comes twice in one statement is stored once: the later of equals is an update or stale.
+        let again = updated + (try figure(report, "rows stale"))
+        #expect(inserted + again == 1000 && again > 100 && again < 300, "\(report.figures)")
         let count = try live.database.count("SELECT count(*) FROM parcel_results WHERE parcel_id LIKE 'e2e-%'")
         #expect(count == inserted)
     }

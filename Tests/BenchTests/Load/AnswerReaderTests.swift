@@ -70,7 +70,8 @@ import Testing
         var offset = 0
         let bytes = Array("HTTP/1.1 200 OK\r\n\r\nall of it".utf8)
         let early = try reader.next(
-            bytes.span.bytes, from: &offset, readsBodies: true, isToHEAD: false, limits: ResponseLimits(), table: &table)
+            bytes.span.bytes, from: &offset, readsBodies: true, isToHEAD: false, limits: ResponseLimits(), table: &table
+        )
         #expect(early == nil && offset == bytes.count)
         let last = reader.peerEnded()
         let answer = try #require(last)

@@ -36,7 +36,9 @@ import Testing
             both.record(time)
         }
         left.add(right)
-        for percent in [1.0, 50, 99, 100] { #expect(left.microseconds(percent: percent) == both.microseconds(percent: percent)) }
+        for percent in [1.0, 50, 99, 100] {
+            #expect(left.microseconds(percent: percent) == both.microseconds(percent: percent))
+        }
         #expect(left.count == 1000 && left.maxMicroseconds == 1_000_000)
         left.reset()
         #expect(left.count == 0 && left.microseconds(percent: 99) == 0)

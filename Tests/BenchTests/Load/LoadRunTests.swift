@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct LoadRunTests {
     private func run(
-        _ port: Int, _ change: (inout LoadSettings) -> Void, threads: Int = 1, interruption: Interruption = Interruption()
+        _ port: Int, _ change: (inout LoadSettings) -> Void, threads: Int = 1,
+        interruption: Interruption = Interruption()
     ) throws -> Report {
         var target = try Target("http://127.0.0.1:\(port)/x")
         try target.resolve()

@@ -92,7 +92,9 @@ import Testing
     @Test func `a page needs nothing else, and closes what it opens`() throws {
         let html = Self.sample().html()
         #expect(html.hasPrefix("<!DOCTYPE html>"))
-        for outside in ["<script", "src=", "href=", "@import", "url("] { #expect(!html.contains(outside), "\(outside)") }
+        for outside in ["<script", "src=", "href=", "@import", "url("] {
+            #expect(!html.contains(outside), "\(outside)")
+        }
         #expect(html.contains("slow &lt;b&gt; &amp; &quot;odd&quot;") && !html.contains("<d>"))
         #expect(html.contains("prefers-color-scheme:dark"))
         #expect(html.components(separatedBy: "<svg").count == 4)
