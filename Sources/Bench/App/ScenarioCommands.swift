@@ -139,9 +139,10 @@ extension Session {
     ) throws {
         let seed = load.seed ?? UInt64.random(in: 1...999_999_999)
         let duration = load.duration ?? (load.requests == nil ? LoadOptions.durationDefault : nil)
-        let shape = try pace.shape(duration?.interval)
+        var settings = load.settings(target, shape: try pace.shape(duration?.interval))
+        if pace.untilP99 != nil { settings.duration = load.duration?.interval ?? Self.stepDuration }
         self.init(
-            scenario: name, settings: load.settings(target, shape: shape), threads: load.threads, output: output,
+            scenario: name, settings: settings, threads: load.threads, output: output,
             seed: seed, untilP99: pace.untilP99?.interval, makeRun: { makeRun(seed) })
     }
 }

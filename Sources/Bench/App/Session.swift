@@ -133,24 +133,19 @@ struct Session {
         var best: Report?
         var last: Report?
         while let rate = search.next, !interruption.isAsked {
-            var step = settings
-            step.shape = .constant(perSecond: rate)
-            step.duration = settings.duration ?? Self.stepDuration
-            step.requests = nil
-            let report = try report(of: step, interruption, expected: step.duration)
+            var plan = settings
+            plan.shape = .constant(perSecond: rate)
+            plan.requests = nil
+            let report = try report(of: plan, interruption, expected: plan.duration)
             if interruption.isAsked { break }
             search.record(
                 KneeSearch.Step(
                     rate: rate, achievedRate: report.achievedRate, p99Micros: report.latency.p99,
                     failedShare: report.failedShare))
-            let isGood = search.steps.last?.isGood ?? false
-            if isGood { best = report }
+            guard let step = search.steps.last else { break }
+            if step.isGood { best = report }
             last = report
-            if !output.quiet {
-                writeLine(
-                    "  \(rateText(rate))/s: p99 \(microsText(report.latency.p99)), "
-                        + "\(rateText(report.achievedRate))/s answered\(isGood ? "" : " – too much")", to: 1)
-            }
+            if !output.quiet { writeLine(Report.stepText(step), to: 1) }
         }
         guard var report = best ?? last else {
             throw RunFailure(description: "interrupted before the first step's end")

@@ -40,6 +40,7 @@ func rateText(_ rate: Double) -> String {
 
 func percentText(_ share: Double) -> String {
     let percent = share * 100
+    if percent > 0, percent < 0.005 { return "< 0.01 %" }
     return fixedText(percent, percent < 10 && percent > 0 ? 2 : 0) + " %"
 }
 

@@ -77,19 +77,19 @@ extension Report {
         return lines
     }
 
+    /// The steps themselves were told as they were made.
     private func kneeLines(_ knee: KneeReport) -> [String] {
-        var lines = ["steps towards p99 ≤ \(microsText(knee.p99MicrosMax))"]
-        lines += knee.steps.map { step in
-            "  \(rateText(step.rate).leftPadded(10))/s offered  \(rateText(step.achievedRate).leftPadded(10))/s answered  "
-                + "p99 \(microsText(step.p99Micros).leftPadded(8))  failed \(percentText(step.failedShare).leftPadded(6))  "
-                + (step.isGood ? "good" : "too much")
-        }
-        if let found = knee.found {
-            lines.append("knee: \(rateText(found.rate))/s; what follows is its step")
-        } else {
-            lines.append("no rate was good; what follows is the last step")
-        }
-        return lines
+        guard let found = knee.found else { return ["no rate was good; what follows is the last step"] }
+        return [
+            "knee: \(rateText(found.rate))/s with p99 ≤ \(microsText(knee.p99MicrosMax)), in \(knee.steps.count) steps; "
+                + "what follows is its step"
+        ]
+    }
+
+    static func stepText(_ step: KneeSearch.Step) -> String {
+        "  \(rateText(step.rate).leftPadded(10))/s offered  \(rateText(step.achievedRate).leftPadded(10))/s answered  "
+            + "p99 \(microsText(step.p99Micros).leftPadded(8))  failed \(percentText(step.failedShare).leftPadded(6))  "
+            + (step.isGood ? "good" : "too much")
     }
 
     private func idleText(_ idle: IdleReport) -> String {
