@@ -24,7 +24,7 @@ struct ProgressLine {
     static func text(tally: Tally, last: SeriesRow?, elapsed: Interval, total: Interval?) -> String {
         var text = "  \(fixedText(elapsed.seconds, 0)) s"
         if let total { text += " of \(fixedText(total.seconds, 0))" }
-        guard let last else { return text + "  …" }
+        guard let last else { return text + (tally.sent == 0 ? "  warming up" : "") }
         text += "  \(countText(last.answered))/s  p50 \(microsText(last.p50Micros))  p99 \(microsText(last.p99Micros))"
         if tally.errorCount > 0 { text += "  \(countText(tally.errorCount)) errors" }
         return text

@@ -82,8 +82,9 @@ struct Session {
         var progress = ProgressLine(isShown: !output.quiet)
         defer { progress.end() }
         var report = emptyReport(settings)
+        let total = expected.map { Interval(nanoseconds: settings.warmup.nanoseconds + $0.nanoseconds) }
         let outcome = try run.run { tally, last in
-            progress.draw(tally: tally, last: last, total: expected, now: .read())
+            progress.draw(tally: tally, last: last, total: total, now: .read())
         }
         report.add(outcome, hasPlan: report.mode != "closed")
         return report
@@ -177,7 +178,8 @@ struct Session {
 
     private static func write(_ text: String, to path: String) throws {
         do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            // Into the file that is there: an atomic replacement would take the place of a device or a pipe.
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: [])
         } catch {
             throw RunFailure(description: "\(path) cannot be written: \(error)")
         }
