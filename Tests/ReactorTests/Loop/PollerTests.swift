@@ -17,7 +17,7 @@ import Testing
         // Both are ready; whichever is told first closes the other, and puts a new stream in its slot.
         for pair in pairs { pair.write("x") }
         let fresh = try SocketPair()
-        owner.onReceive = { [unowned owner] in
+        owner.onReceive = { [unowned owner, unowned poller] in
             for id in owner.ids { poller.remove(id) }
             owner.ids = [fresh.join(poller, owner, tag: 9)!]
         }
@@ -79,7 +79,7 @@ import Testing
         let bytes = random.bytes(6_000_000)
         var sent = 0
         var isReceiving = true
-        owner.onReceive = {
+        owner.onReceive = { [unowned poller] in
             #expect(isReceiving, "told while receiving was off")
             guard random.int(in: 0...3) == 0 else { return }
             isReceiving = false
