@@ -40,7 +40,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            resources: [.embedInCode("Work/Scripts"), .embedInCode("App/Migrations")],
+            resources: [
+                .embedInCode("Work/Scripts"), .embedInCode("Cache/Scripts"), .embedInCode("App/Migrations"),
+                .embedInCode("Routes/Defaults"),
+            ],
             swiftSettings: strict + [.strictMemorySafety()]),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(

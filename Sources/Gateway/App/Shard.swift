@@ -39,7 +39,8 @@ final class Shard: @unchecked Sendable {
         handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
         let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres[0])
         let queueOps = QueueOps(shared: shared, reactor: reactor, server: server, redis: redis)
-        pipeline.connect(handlers, ops, queueOps)
+        let publicSurface = PublicSurface(shared: shared, reactor: reactor, server: server, gate: OpenGate())
+        pipeline.connect(handlers, ops, queueOps, publicSurface)
         let kinds = reactor.index == 0 ? WorkKind.allCases : []
         reapers = kinds.map { [redis] in
             Reaper(kind: $0, shared: shared, reactor: reactor, redis: redis, token: shared.processToken)

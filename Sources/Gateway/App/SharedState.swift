@@ -5,6 +5,8 @@ import Reactor
 
 struct SharedState: Sendable {
     let configuration: GatewayConfiguration
+    let publicRoutes: PublicRoutes
+    let origins: Origins
     let routes: RouteTable
     /// By a connection's listener.
     let listeners: [ListenerSetting]
@@ -26,10 +28,12 @@ struct SharedState: Sendable {
     /// By kind.
     let resultStatements: [ResultStatements]
 
-    /// - Throws: where the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
+    /// - Throws: where the route file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
-        routes = RouteTable()
+        publicRoutes = try PublicRoutes.load(configuration.routesFile)
+        origins = Origins(configuration.corsOrigins)
+        routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
         opsTokens = OpsTokens(configuration.opsTokens)

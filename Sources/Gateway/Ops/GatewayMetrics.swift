@@ -107,8 +107,10 @@ final class GatewayMetrics: Sendable {
     /// What is counted of one route.
     private struct RequestMetrics: Sendable {
         var duration: HistogramID
-        /// By status.
+        /// By tier, where the route is told apart by it, and status.
         var byStatus: [MetricID]
+        /// Counters of one tier; 0 where tiers are not told apart.
+        var tierStride = 0
     }
 
     /// `busyRatio` is counted in millionths.
@@ -125,8 +127,9 @@ final class GatewayMetrics: Sendable {
         reactorCount = reactors
         let registry = registry
         requests =
-            (routes.routes.map { ("\($0.method.name)", $0.pattern, $0.access.tier) } + [("other", "unrouted", "none")])
-            .map { Self.describe(registry, method: $0, route: $1, tier: $2) }
+            routes.routes.map { route in
+                Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers)
+            } + [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
         let kinds = WorkKind.allCases.map { [("kind", $0.name)] }
         heartbeats = kinds.map {
             registry.add(.counter, "gateway_heartbeats_total", "Heartbeats received.", labels: $0)
@@ -175,18 +178,20 @@ final class GatewayMetrics: Sendable {
     }
 
     private static func describe(
-        _ registry: MetricsRegistry, method: String, route: String, tier: String
+        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
     ) -> RequestMetrics {
         let labels = [("method", method), ("route", route)]
         return RequestMetrics(
             duration: registry.addHistogram(
                 "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
                 bounds: durationBounds, scale: 1e9),
-            byStatus: statuses.map {
-                registry.add(
-                    .counter, "gateway_requests_total", "Requests answered.",
-                    labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200)
-            })
+            byStatus: tiers.flatMap { tier in
+                statuses.map {
+                    registry.add(
+                        .counter, "gateway_requests_total", "Requests answered.",
+                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
+                }
+            }, tierStride: tiers.count > 1 ? statuses.count : 0)
     }
 
     private static func describe(_ gauge: QueueGauge, _ platforms: LabelSet) -> Int {
@@ -242,7 +247,8 @@ final class GatewayMetrics: Sendable {
     func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
         let route = min(Int(exchange.note.route), requests.count - 1)
         shard.observe(requests[route].duration, exchange.duration.nanoseconds)
-        shard.add(requests[route].byStatus[Self.statusPosition(exchange.status)], 1)
+        let tier = requests[route].tierStride * Int(exchange.note.tier)
+        shard.add(requests[route].byStatus[tier + Self.statusPosition(exchange.status)], 1)
     }
 
     private static func statusPosition(_ status: Int) -> Int {
@@ -278,12 +284,13 @@ extension GatewayMetrics {
 }
 
 extension Access {
-    /// Value of the `tier` label where no tier is known.
-    var tier: String {
+    /// Values of the `tier` label; where there are several, by the note's tier.
+    var tiers: [String] {
         switch self {
-        case .open: "none"
-        case .worker: "worker"
-        case .ops: "ops"
+        case .open: ["none"]
+        case .worker: ["worker"]
+        case .ops: ["ops"]
+        case .caller: Tier.allCases.map(\.name)
         }
     }
 }
