@@ -6,7 +6,12 @@ import Reactor
 struct SharedState: Sendable {
     let configuration: GatewayConfiguration
     let publicRoutes: PublicRoutes
+    /// By public route: header lines of its version's end.
+    let sunsetLines: [String]
     let origins: Origins
+    /// By `ServiceName`.
+    private let services: [UpstreamService]
+    let cacheScripts: CacheScripts
     let routes: RouteTable
     /// By a connection's listener.
     let listeners: [ListenerSetting]
@@ -32,7 +37,14 @@ struct SharedState: Sendable {
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
         publicRoutes = try PublicRoutes.load(configuration.routesFile)
+        sunsetLines = publicRoutes.routes.map { [publicRoutes] in publicRoutes.sunsetLines(of: $0) }
         origins = Origins(configuration.corsOrigins)
+        let breaker = BreakerRule(failures: configuration.breakerFailures, openMs: configuration.breakerOpenMs)
+        services = [
+            UpstreamService(.parser, configuration.parserServiceURLs, rule: breaker),
+            UpstreamService(.ml, configuration.mlServiceURLs, rule: breaker),
+        ]
+        cacheScripts = CacheScripts()
         routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
@@ -40,7 +52,8 @@ struct SharedState: Sendable {
         workerRate = BucketRate(perMinute: configuration.workerRatePerMinute, burst: configuration.workerRateBurst)
         workerBuckets = TokenBucketTable()
         hash = KeyedHash()
-        metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners)
+        metrics = GatewayMetrics(
+            reactors: reactors, routes: routes, listeners: listeners, services: services, publicRoutes: publicRoutes)
         life = LifeState()
         scripts = QueueScripts()
         rawFiles = try RawFiles(
@@ -51,5 +64,12 @@ struct SharedState: Sendable {
         var prepared = PostgresStatements()
         resultStatements = WorkKind.allCases.map { ResultStatements($0, in: &prepared) }
         statements = prepared
+    }
+
+    func service(_ name: ServiceName) -> UpstreamService { services[name == .parser ? 0 : 1] }
+
+    /// Whether clients of a listener speak TLS.
+    func isSecure(listener: UInt32) -> Bool {
+        configuration.tlsCertFile != nil && !listeners[Int(listener)].isPlain
     }
 }

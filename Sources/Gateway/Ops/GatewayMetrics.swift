@@ -75,7 +75,8 @@ final class GatewayMetrics: Sendable {
     static let platformsMax = 64
     /// Statuses that have counters of their own; others are counted under their hundred.
     static let statuses = [
-        100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 429, 431, 500, 501,
+        100, 200, 201, 202, 204, 206, 300, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 429, 431,
+        500, 501,
         502, 503, 504, 505,
     ]
     private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
@@ -97,6 +98,8 @@ final class GatewayMetrics: Sendable {
     let busyRatio: MetricID
     let activeConnections: [MetricID]
     let connections: [MetricID]
+    let cache: CacheMetrics
+    let upstreams: UpstreamMetrics
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
@@ -117,13 +120,16 @@ final class GatewayMetrics: Sendable {
     static let busyScale = 1e6
 
     /// 100 µs to 30 s, in nanoseconds.
-    private static let durationBounds: [Int64] = [
+    static let durationBounds: [Int64] = [
         100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000,
         250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 10_000_000_000, 30_000_000_000,
     ]
     private static let sizeBounds: [Int64] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096]
 
-    init(reactors: Int, routes: RouteTable, listeners: [ListenerSetting]) {
+    init(
+        reactors: Int, routes: RouteTable, listeners: [ListenerSetting], services: [UpstreamService] = [],
+        publicRoutes: PublicRoutes = .builtIn
+    ) {
         reactorCount = reactors
         let registry = registry
         requests =
@@ -173,6 +179,8 @@ final class GatewayMetrics: Sendable {
         proxyGauges = ProxyGauge.allCases.map { [platforms] in
             platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
         }
+        cache = CacheMetrics(registry, publicRoutes)
+        upstreams = UpstreamMetrics(registry, services: services, durationBounds: Self.durationBounds)
         Self.describeProcess(registry)
         shards = registry.makeShards(reactors)
     }
@@ -251,7 +259,7 @@ final class GatewayMetrics: Sendable {
         shard.add(requests[route].byStatus[tier + Self.statusPosition(exchange.status)], 1)
     }
 
-    private static func statusPosition(_ status: Int) -> Int {
+    static func statusPosition(_ status: Int) -> Int {
         if status == 200 { return 1 }
         return statuses.firstIndex(of: status) ?? statuses.firstIndex(of: status / 100 * 100) ?? 0
     }

@@ -1,6 +1,6 @@
 // The public pipeline of one reactor: origin, who asks, rate, quota, then the cache and an upstream, then the charge.
 // A request is one task of its reactor; what its head said is copied out first. Owned by its reactor, off the hot path.
-// Source: the HTTP contract, section 3.
+// Answers are made in PublicSurface+Answers.swift. Source: the HTTP contract, section 3.
 
 import Reactor
 
@@ -10,12 +10,22 @@ final class PublicSurface: @unchecked Sendable {
     let reactor: Reactor
     let server: HTTPServer
     let gate: any CallerGate
+    let upstream: Upstream
+    let cache: AnswerCache
+    let shard: MetricsShard
+    private var clients: [SlotID: PublicClient] = [:]
 
-    init(shared: SharedState, reactor: Reactor, server: HTTPServer, gate: any CallerGate) {
+    init(
+        shared: SharedState, reactor: Reactor, server: HTTPServer, gate: any CallerGate, upstream: Upstream,
+        cache: AnswerCache, shard: MetricsShard
+    ) {
         self.shared = shared
         self.reactor = reactor
         self.server = server
         self.gate = gate
+        self.upstream = upstream
+        self.cache = cache
+        self.shard = shard
     }
 
     // MARK: Head
@@ -39,10 +49,18 @@ final class PublicSurface: @unchecked Sendable {
     // MARK: Request
 
     func handle(_ request: borrowing Request, note: RequestNote) {
-        switch shared.routes.rules[Int(note.route)].operation {
+        let rule = shared.routes.rules[Int(note.route)]
+        switch rule.operation {
         case .versions: versions(request.exchange)
         case .preflight: preflight(request.exchange, note)
-        default: ask(request, note)
+        case .usage: ask(request, note, nil)
+        case .cacheDrop: dropCached(request)
+        default:
+            guard let call = call(request, note, relay: Int(rule.relay)) else {
+                return server.respond(
+                    request.exchange, .invalidRequest("a path with the segment . or .. leads nowhere"))
+            }
+            ask(request, note, call)
         }
     }
 
@@ -62,20 +80,58 @@ final class PublicSurface: @unchecked Sendable {
             }, body: { _ in })
     }
 
-    private func ask(_ request: borrowing Request, _ note: RequestNote) {
+    /// Copies out of a request what its task needs; nil for a path that would mean another one upstream.
+    private func call(_ request: borrowing Request, _ note: RequestNote, relay: Int) -> PublicCall? {
+        guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
+            preconditionFailure("a request that was routed once is routed again")
+        }
+        let route = shared.publicRoutes.routes[relay]
+        let isCached = route.cacheMs > 0
+        let by = ForwardedBy(
+            serviceToken: shared.configuration.serviceToken, isSecure: shared.isSecure(listener: request.listener))
+        let forwarded = HTTPClientRequest.forwarding(
+            request, to: route, match, pathPrefix: shared.service(route.service).pathPrefix, by: by,
+            isCached: isCached, requestID: server.requestID(of: request.exchange))
+        guard let forwarded else { return nil }
+        var call = PublicCall(
+            exchange: request.exchange, note: note, relay: relay, isHead: request.head.method == .head,
+            request: UpstreamRequest(
+                http: forwarded, timeoutMs: route.timeoutMs ?? shared.configuration.upstreamTimeoutMs,
+                retries: route.retries))
+        if isCached {
+            call.path = request.path.array
+            call.query = request.query.array
+            call.fields = VariantFields(request)
+            call.ifNoneMatch = request.header(.ifNoneMatch)?.array
+        }
+        if let drops = route.drops {
+            var path = ByteBuffer(capacity: 128)
+            drops.write(request.path, match.parameters, to: &path)
+            call.dropPath = CacheKey.normalisedPath(path.bytes)
+        }
+        return call
+    }
+
+    /// - Parameter call: nil for `GET /v1/usage`.
+    private func ask(_ request: borrowing Request, _ note: RequestNote, _ call: PublicCall?) {
         let exchange = request.exchange
         let identification = gate.identify(request)
-        reactor.spawn { [self] in
+        let client = PublicClient()
+        clients[exchange] = client
+        let task = reactor.spawn { [self] in
             do throws(Problem) {
-                try await answer(exchange, note, identification)
+                try await answer(exchange, note, identification, call, client)
             } catch {
                 server.respond(exchange, error)
             }
+            clients[exchange] = nil
         }
+        client.bind(task)
     }
 
     private func answer(
-        _ exchange: SlotID, _ note: RequestNote, _ identification: Identification
+        _ exchange: SlotID, _ note: RequestNote, _ identification: Identification, _ call: PublicCall?,
+        _ client: PublicClient
     ) async throws(Problem) {
         let caller: Caller
         switch identification {
@@ -83,15 +139,27 @@ final class PublicSurface: @unchecked Sendable {
         case .refused(let problem): throw problem
         case .presented(let presented): caller = try await gate.resolve(presented)
         }
-        let isUsage = shared.routes.rules[Int(note.route)].operation == .usage
-        let admission = await gate.admit(caller, to: nil)
+        let feature = call.flatMap { shared.publicRoutes.routes[$0.relay].feature }
+        let admission = await gate.admit(caller, to: feature)
         var note = note
         note.tier = caller.tier.rawValue
         note.word = admission.rate?.word ?? 0
         server.setNote(note, of: exchange)
         if let problem = admission.refusal { throw problem }
-        if isUsage { return try await usage(exchange, of: caller) }
-        throw .unavailable("no such service")
+        guard var call else { return try await usage(exchange, of: caller) }
+        call.note = note
+        call.request.http.addCaller(caller)
+        do throws(Problem) {
+            let status = try await relay(call, caller, client)
+            settle(admission, status: client.isGone && status == nil ? nil : status)
+        } catch {
+            settle(admission, status: client.isGone ? nil : error.status)
+            throw error
+        }
+    }
+
+    private func settle(_ admission: Admission, status: Int?) {
+        if let charge = admission.charge { gate.settle(charge, status: status) }
     }
 
     private func usage(_ exchange: SlotID, of caller: Caller) async throws(Problem) {
@@ -99,7 +167,7 @@ final class PublicSurface: @unchecked Sendable {
         server.respond(exchange, status: 200) { $0.append(body.rawBytes) }
     }
 
-    // MARK: Answer
+    // MARK: Connection
 
     /// Appends what every answer of the surface carries, refusals included.
     func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {
@@ -110,7 +178,7 @@ final class PublicSurface: @unchecked Sendable {
         }
     }
 
-    func hasRoom(_ exchange: SlotID) {}
+    func hasRoom(_ exchange: SlotID) { clients[exchange]?.makeRoom() }
 
-    func abandoned(_ exchange: SlotID) {}
+    func abandoned(_ exchange: SlotID) { clients.removeValue(forKey: exchange)?.leave() }
 }
