@@ -244,6 +244,7 @@ public final class TestUpstream: Sendable {
             return (name: String(pair[0]), value: String(pair.last ?? "").trimmingCharacters(in: .whitespaces))
         }
         return Request(
-            method: String(parts.first ?? ""), target: parts.count > 1 ? String(parts[1]) : "", headers: headers, body: "")
+            method: String(parts.first ?? ""), target: parts.count > 1 ? String(parts[1]) : "", headers: headers,
+            body: "")
     }
 }

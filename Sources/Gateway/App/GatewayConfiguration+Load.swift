@@ -138,12 +138,6 @@ extension LoadedConfiguration {
         if configuration.tlsClientCAFile != nil, configuration.tlsCertFile == nil {
             problems.append("GATEWAY_TLS_CLIENT_CA_FILE is set without GATEWAY_TLS_CERT_FILE; it needs one")
         }
-        for (name, urls) in [
-            ("GATEWAY_PARSER_SERVICE_URL", configuration.parserServiceURLs),
-            ("GATEWAY_ML_SERVICE_URL", configuration.mlServiceURLs),
-        ] where Set(urls.map(\.path)).count > 1 {
-            problems.append("\(name): the URLs have different paths; allowed are equals that share the load")
-        }
         if configuration.sources["GATEWAY_WORKER_TOKENS"] == nil {
             warnings.append("GATEWAY_WORKER_TOKENS is not set: the worker surface refuses all requests")
         }

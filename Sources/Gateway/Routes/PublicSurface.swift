@@ -90,8 +90,7 @@ final class PublicSurface: @unchecked Sendable {
         let by = ForwardedBy(
             serviceToken: shared.configuration.serviceToken, isSecure: shared.isSecure(listener: request.listener))
         let forwarded = HTTPClientRequest.forwarding(
-            request, to: route, match, pathPrefix: shared.service(route.service).pathPrefix, by: by,
-            isCached: isCached, requestID: server.requestID(of: request.exchange))
+            request, to: route, match, by: by, isCached: isCached, requestID: server.requestID(of: request.exchange))
         guard let forwarded else { return nil }
         var call = PublicCall(
             exchange: request.exchange, note: note, relay: relay, isHead: request.head.method == .head,

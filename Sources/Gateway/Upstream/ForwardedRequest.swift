@@ -18,14 +18,13 @@ extension HTTPClientRequest {
     ///   - requestID: `X-Request-ID`.
     /// - Returns: nil for a path that would mean another one upstream.
     static func forwarding(
-        _ request: borrowing Request, to route: PublicRoute, _ match: RouteMatch, pathPrefix: String, by: ForwardedBy,
+        _ request: borrowing Request, to route: PublicRoute, _ match: RouteMatch, by: ForwardedBy,
         isCached: Bool, requestID: RequestID
     ) -> HTTPClientRequest? {
         for position in 0..<RouteTrie.parametersMax where isDotSegment(request.path.slice(match.parameters[position])) {
             return nil
         }
         var target = ByteBuffer(capacity: 256)
-        target.append(pathPrefix)
         route.target.writeTarget(request.path, match.parameters, query: request.query, to: &target)
         let isHead = request.head.method == .head
         var forwarded = HTTPClientRequest(

@@ -53,7 +53,7 @@ enum HeaderRules {
     private static let answerNames: [StaticString] =
         hopByHop + [
             "date", "x-request-id", "x-cache", "age", "x-content-type-options", "strict-transport-security",
-            "x-service-token", "alt-svc",
+            "x-service-token", "alt-svc", "server", "x-powered-by",
         ]
 
     /// - Parameter prefix: in lower case.

@@ -41,7 +41,7 @@ final class Upstream: @unchecked Sendable {
     /// Sends a request and returns when the head of an answer below 500 is there.
     /// - Throws: 502 for a lasting failure, 504 for a slow answer, 503 where the circuit is open or nothing can be sent.
     func send(_ request: UpstreamRequest, to service: UpstreamService) async throws(Problem) -> HTTPClientResponse {
-        guard !service.endpoints.isEmpty else {
+        guard !service.groups.isEmpty else {
             throw .unavailable("the \(service.name.rawValue) service is not configured", retryAfterSeconds: 60)
         }
         let permit: BreakerState.Permit
@@ -53,8 +53,6 @@ final class Upstream: @unchecked Sendable {
                 retryAfterSeconds: max(1, (retryAfterMs + 999) / 1000))
         }
         service.noteRequest()
-        var request = request
-        request.http.endpoints = service.endpoints
         let deadline = reactor.now + .milliseconds(Int64(request.timeoutMs))
         // One probe is one request.
         var retriesLeft = permit.isProbe ? 0 : request.retries
@@ -89,6 +87,11 @@ final class Upstream: @unchecked Sendable {
         let started = reactor.now
         let left = max(deadline - started, .milliseconds(1))
         var http = request.http
+        var generator = SystemRandomNumberGenerator()
+        if let group = service.choose(using: &generator) {
+            http.endpoints = group.endpoints
+            if !group.path.isEmpty { http.target = group.path + http.target }
+        }
         http.timeouts = HTTPClientTimeouts(
             connect: min(left, .seconds(Self.connectSecondsMax)), firstByte: left,
             idle: .milliseconds(Int64(request.timeoutMs)), total: .seconds(Self.relaySecondsMax))

@@ -6,10 +6,15 @@ import Synchronization
 
 final class UpstreamService: Sendable {
     let name: ServiceName
-    /// Equals that share the load; none: the service is not configured.
-    let endpoints: [HTTPClientEndpoint]
-    /// Goes before every path; the same for all endpoints.
-    let pathPrefix: String
+    /// Endpoints with one path in front of every target: equals that share the load.
+    struct Group: Sendable {
+        var path: String
+        var endpoints: [HTTPClientEndpoint]
+    }
+
+    /// None: the service is not configured.
+    let groups: [Group]
+    private let endpointCount: Int
     private let rule: BreakerRule
     private let breaker = Atomic<UInt64>(BreakerState().word)
     private let budget = Atomic<UInt64>(RetryBudget().word)
@@ -17,8 +22,20 @@ final class UpstreamService: Sendable {
     init(_ name: ServiceName, _ urls: [HTTPEndpoint], rule: BreakerRule) {
         self.name = name
         self.rule = rule
-        endpoints = urls.map { HTTPClientEndpoint($0) }
-        pathPrefix = urls.first?.path ?? ""
+        groups = Dictionary(grouping: urls, by: \.path).sorted { $0.key < $1.key }.map { path, urls in
+            Group(path: path, endpoints: urls.map { HTTPClientEndpoint($0) })
+        }
+        endpointCount = urls.count
+    }
+
+    /// Where one attempt goes: to a group by the number of its endpoints, inside it by load (`HTTPClient`).
+    func choose(using generator: inout some RandomNumberGenerator) -> Group? {
+        if groups.count <= 1 { return groups.first }
+        var left = Int.random(in: 0..<endpointCount, using: &generator)
+        return groups.first { group in
+            left -= group.endpoints.count
+            return left < 0
+        }
     }
 
     /// 0 closed, 1 half-open, 2 open.

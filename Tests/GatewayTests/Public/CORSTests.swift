@@ -13,7 +13,9 @@ import Testing
     @Test func `a preflight of a configured origin learns methods and header lines`() throws {
         let response = try fixture().gateway.exchange(
             "OPTIONS", "/v1/properties/1/refresh",
-            headers: [origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-api-key")])
+            headers: [
+                origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "x-api-key"),
+            ])
         #expect(response.status == 204)
         #expect(response.header("Access-Control-Allow-Origin") == "https://app.example.com")
         #expect(response.header("Access-Control-Allow-Methods") == "POST")

@@ -120,6 +120,15 @@ import Testing
         #expect(parser.requestCount + other.requestCount == 60)
     }
 
+    @Test func `each URL of a service has a path of its own in front`() throws {
+        let parser = try TestUpstream { PublicFixture.echo($0) }
+        let fixture = try PublicFixture(
+            ["GATEWAY_PARSER_SERVICE_URL": "\(parser.url)/a/,\(parser.url)/b"], parser: parser)
+        for number in 0..<40 { #expect(try fixture.get("/v1/properties/\(number)").status == 200) }
+        #expect(
+            Set(parser.requests.map { $0.target.prefix(20) }) == ["/a/api/v1/properties", "/b/api/v1/properties"])
+    }
+
     @Test func `a HEAD is answered like a GET without its body`() throws {
         let fixture = try PublicFixture()
         let head = try fixture.gateway.exchange("HEAD", "/v1/properties/1")
