@@ -27,7 +27,8 @@ struct LiveAnswer: Sendable {
 }
 
 enum CacheOutcome: Sendable {
-    enum Source: Sendable { case hit, miss, stale }
+    /// The raw value is the `detail` of a request's note; 0 is a request that the cache has no part in.
+    enum Source: UInt8, Sendable { case hit = 1, miss, stale }
 
     case answer(CachedAnswer, Source)
     case live(LiveAnswer)

@@ -10,6 +10,8 @@ struct CacheFields: Equatable, Sendable {
     var cacheControl: String?
     var vary: String?
     var age: String?
+    var expires: String?
+    var date: String?
     var hasCookie = false
 }
 
@@ -45,9 +47,8 @@ enum CachePolicy {
         if control.has("no-store") || control.has("private") || control.has("no-cache") { return nil }
         let age = max(0, Int(fields.age ?? "") ?? 0)
         var lifetimeMs = routeMs
-        // An unreadable number is stale (RFC 9111 section 4.2.1).
-        if let sent = control["s-maxage"] ?? control["max-age"] {
-            let seconds = min(max(0, Int(sent) ?? 0), PublicRoute.cacheMsMax / 1000)
+        if let sent = sentSeconds(control, fields) {
+            let seconds = min(max(0, sent), PublicRoute.cacheMsMax / 1000)
             lifetimeMs = min(routeMs, (seconds - min(seconds, age)) * 1000)
         }
         guard lifetimeMs > 0 else { return nil }
@@ -55,6 +56,16 @@ enum CachePolicy {
         return CacheTerms(
             lifetimeSeconds: lifetimeMs / 1000 + age, freshMs: max(1, Int(Double(lifetimeMs) * (1 - jitter * chance))),
             staleMs: isStrict ? 0 : max(lifetimeMs, staleMsMin), ageSeconds: age, vary: vary)
+    }
+
+    /// The lifetime that the upstream names; one that cannot be read is none at all (RFC 9111 sections 4.2.1 and 5.3).
+    private static func sentSeconds(_ control: CacheControl, _ fields: CacheFields) -> Int? {
+        if let sent = control["s-maxage"] ?? control["max-age"] { return Int(sent) ?? 0 }
+        guard let expires = fields.expires else { return nil }
+        guard let end = HTTPDateReader.seconds(expires), let date = fields.date.flatMap(HTTPDateReader.seconds) else {
+            return 0
+        }
+        return end - date
     }
 
     /// What `Vary` names; nil for what cannot be told apart: `*`, or fields other than `Accept*`.
@@ -99,4 +110,22 @@ struct CacheControl: Equatable, Sendable {
 
     /// The argument of a directive; empty where it has none, nil where it is not there.
     subscript(name: String) -> String? { directives[name] }
+}
+
+/// Reads the one form of dates that may be written: `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110 section 5.6.7.
+enum HTTPDateReader {
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// Seconds since the Unix epoch.
+    static func seconds(_ text: String) -> Int? {
+        let parts = text.split(separator: " ")
+        guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: String(parts[2])) else {
+            return nil
+        }
+        let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"
+        let rfc3339 = Array("\(parts[3])-\(number)-\(parts[1])T\(parts[4])Z".utf8)
+        return Timestamp(rfc3339.rawBytes).map { Int($0.microsSinceEpoch / 1_000_000) }
+    }
 }

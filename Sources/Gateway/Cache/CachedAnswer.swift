@@ -33,7 +33,8 @@ struct CachedAnswer: Equatable, Sendable {
         self.body = body
     }
 
-    func ageSeconds(nowMs: Int) -> Int { max(0, nowMs - bornMs) / 1000 }
+    /// To the nearest second: reactors' ideas of the fleet's clock differ by some milliseconds.
+    func ageSeconds(nowMs: Int) -> Int { (max(0, nowMs - bornMs) + 500) / 1000 }
 
     /// What it takes of a budget of bytes.
     var byteCount: Int { body.count + lines.count + etag.count + 256 }

@@ -32,17 +32,24 @@ extension PublicSurface {
         }
         switch outcome {
         case .answer(let answer, let source):
-            shared.metrics.cache.count(source, relay: call.relay, on: shard)
+            count(source, call)
             return respond(answer, source, call)
         case .live(let live):
-            shared.metrics.cache.count(.miss, relay: call.relay, on: shard)
+            count(.miss, call)
             return try await pass(live, call, client)
         case .failed(let problem): throw problem
         case .pass:
-            shared.metrics.cache.count(.miss, relay: call.relay, on: shard)
+            count(.miss, call)
             let response = try await upstream.send(call.request, to: service)
             return try await pass(LiveAnswer(response: response), call, client)
         }
+    }
+
+    private func count(_ source: CacheOutcome.Source, _ call: PublicCall) {
+        shared.metrics.cache.count(source, relay: call.relay, on: shard)
+        var note = call.note
+        note.detail = source.rawValue
+        server.setNote(note, of: call.exchange)
     }
 
     // MARK: From the cache

@@ -66,6 +66,7 @@ extension CacheFields {
     init(_ response: HTTPClientResponse) {
         self.init(
             cacheControl: response.list("cache-control"), vary: response.list("vary"), age: response.header("age"),
+            expires: response.header("expires"), date: response.header("date"),
             hasCookie: response.field("set-cookie") != nil)
     }
 }

@@ -73,6 +73,20 @@ import Testing
         #expect(terms(vary: "Accept, User-Agent") == nil)
     }
 
+    @Test func `Expires counts where no max-age does, from the answer's own date`() {
+        func freshMs(_ expires: String, _ date: String?, _ cacheControl: String? = nil) -> Int? {
+            let fields = CacheFields(cacheControl: cacheControl, expires: expires, date: date)
+            return CachePolicy.terms(status: 200, fields, routeMs: 3_600_000, chance: 0)?.freshMs
+        }
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT"
+        #expect(freshMs("Sun, 06 Nov 1994 08:50:37 GMT", date) == 60_000)
+        #expect(freshMs("Mon, 07 Nov 1994 08:49:37 GMT", date) == 3_600_000)
+        #expect(freshMs("Sun, 06 Nov 1994 08:50:37 GMT", date, "max-age=5") == 5_000)
+        #expect(
+            freshMs(date, date) == nil && freshMs("0", date) == nil
+                && freshMs("Sun, 06 Nov 1994 08:50:37 GMT", nil) == nil)
+    }
+
     @Test func `chance takes up to a tenth of the time`() {
         #expect(terms(chance: 1)?.freshMs == 3_240_000)
         #expect(terms(chance: 0.5)?.freshMs == 3_420_000)

@@ -21,7 +21,8 @@ import Testing
         #expect(answer.bornMs == 990_000)
         #expect(answer.freshUntilMs == 1_090_000)
         #expect(answer.staleUntilMs == 1_190_000)
-        #expect(answer.ageSeconds(nowMs: 1_005_500) == 15)
+        #expect(answer.ageSeconds(nowMs: 1_005_400) == 15)
+        #expect(answer.ageSeconds(nowMs: 999_990) == 10, "another reactor's clock")
         #expect(answer.ageSeconds(nowMs: 0) == 0)
     }
 

@@ -74,6 +74,37 @@ import Testing
         #expect(parser.requestCount == 1)
     }
 
+    @Test func `a gateway that dies while it asks holds nobody up`() throws {
+        let gate = TestGate()
+        let parser = try TestUpstream { .hold(gate, PublicFixture.echo($0)) }
+        let one = try PublicFixture(parser: parser)
+        let other = try PublicFixture(parser: parser, redisURL: one.redisURL)
+        let lost = try RawHTTP(port: one.gateway.port)
+        try lost.send(RawHTTP.request("GET", "/v1/properties/1"))
+        try eventually("it is at the upstream") { parser.requestCount == 1 }
+        let client = try RawHTTP(port: other.gateway.port, timeoutSeconds: 30)
+        try client.send(RawHTTP.request("GET", "/v1/properties/1"))
+        try one.gateway.kill9()
+        gate.open()
+        #expect(try client.readResponse().status == 200)
+        #expect(parser.requestCount == 2)
+    }
+
+    @Test func `what is not kept leaves nothing behind in Redis`() throws {
+        let fixture = try PublicFixture()
+        fixture.parser.handle {
+            $0.target.contains("private") ? .respond(200, headers: ["Cache-Control: private"]) : .respond(404)
+        }
+        for number in 0..<20 {
+            _ = try fixture.get("/v1/properties/\(number)")
+            _ = try fixture.get("/v1/properties/private\(number)")
+        }
+        let redis = try RedisClient(url: fixture.redisURL)
+        try eventually("all locks have ended") {
+            try redis.command("KEYS", "gateway:{cache}*") == .array([])
+        }
+    }
+
     @Test func `tiers, queries and accepted languages are told apart, spellings are not`() throws {
         let fixture = try PublicFixture()
         fixture.parser.handle(PublicFixture.counting(["Vary: Accept-Language, Origin"]))

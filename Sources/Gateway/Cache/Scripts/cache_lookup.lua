@@ -11,6 +11,7 @@ local function lock()
     if not redis.call('SET', p .. 'l:' .. key, ARGV[3], 'NX', 'PX', ARGV[4]) then return 0 end
     -- A drop finds the lock by it, and ends the leave to store.
     note(key, now + ARGV[4])
+    prune(now, 4)
     return 1
 end
 

@@ -11,6 +11,6 @@ if ARGV[4] == '0' then
 else
     redis.call('PEXPIRE', lock, ARGV[4])
 end
-if ARGV[6] == '1' then forget(ARGV[2]) end
+if ARGV[6] == '1' or redis.call('EXISTS', p .. 'e:' .. ARGV[2]) == 0 then forget(ARGV[2]) end
 redis.call('PUBLISH', p .. 'wake', ARGV[5] .. ARGV[2])
 return 1
