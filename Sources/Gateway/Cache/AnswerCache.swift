@@ -14,8 +14,6 @@ import Reactor
 struct CacheQuery: Sendable {
     var base: CacheKey
     var fields: VariantFields
-    /// Index of the public route.
-    var relay: Int
     var routeMs: Int
     var timeoutMs: Int
 }
@@ -66,6 +64,8 @@ final class CacheFlight {
     }
 
     func wait() async -> Outcome {
+        // Who comes while it is being stored finds it there.
+        if case .answer(let answer, .miss) = outcome { return .answer(answer, .hit) }
         if let outcome { return outcome }
         return await withCheckedContinuation { waiters.append($0) }
     }

@@ -9,15 +9,16 @@ struct PublicCall: Sendable {
     var note: RequestNote
     /// Index of the public route.
     let relay: Int
-    let isHead: Bool
-    var request: UpstreamRequest
+    let listener: UInt32
+    let requestID: RequestID
+    let head: RequestHeadCopy
+    let match: RouteMatch
+    let body: [UInt8]
     // For the cache; empty where the route has none.
-    var path: [UInt8] = []
-    var query: [UInt8] = []
     var fields = VariantFields()
     var ifNoneMatch: [UInt8]?
-    /// The path whose answers a success drops.
-    var dropPath: [UInt8]?
+
+    var isHead: Bool { head.head.method == .head }
 }
 
 /// Whether the client of a request is still there, and takes what it is sent.

@@ -12,20 +12,16 @@ extension PublicSurface {
         let route = shared.publicRoutes.routes[call.relay]
         let service = shared.service(route.service)
         guard route.cacheMs > 0 else {
-            let response = try await upstream.send(call.request, to: service)
-            if let path = call.dropPath, response.status < 400 {
-                // `try?`: the upstream has done what was asked; with Redis away there is no cache to serve the old.
-                _ = try? await cache.drop(path: path)
-            }
+            let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
+            if let drops = route.drops, response.status < 400 { await drop(drops, call) }
             return try await pass(LiveAnswer(response: response), call, client)
         }
         let query = CacheQuery(
-            base: CacheKey(path: call.path.rawBytes, query: call.query.rawBytes, tier: caller.tier),
-            fields: call.fields, relay: call.relay, routeMs: route.cacheMs, timeoutMs: call.request.timeoutMs)
-        let request = call.request
-        let outcome = await cache.answer(query) { [upstream] in
+            base: CacheKey(path: call.head.path, query: call.head.query, tier: caller.tier), fields: call.fields,
+            routeMs: route.cacheMs, timeoutMs: timeoutMs(route))
+        let outcome = await cache.answer(query) { [self] in
             do throws(Problem) {
-                return .success(try await upstream.send(request, to: service))
+                return .success(try await upstream.send(upstreamRequest(call, caller, route), to: service))
             } catch {
                 return .failure(error)
             }
@@ -40,9 +36,30 @@ extension PublicSurface {
         case .failed(let problem): throw problem
         case .pass:
             count(.miss, call)
-            let response = try await upstream.send(call.request, to: service)
+            let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
             return try await pass(LiveAnswer(response: response), call, client)
         }
+    }
+
+    private func upstreamRequest(_ call: PublicCall, _ caller: Caller, _ route: PublicRoute) -> UpstreamRequest {
+        let by = ForwardedBy(
+            serviceToken: shared.configuration.serviceToken, isSecure: shared.isSecure(listener: call.listener))
+        var http = HTTPClientRequest(
+            forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
+            requestID: call.requestID)
+        http.addCaller(caller)
+        return UpstreamRequest(http: http, timeoutMs: timeoutMs(route), retries: route.retries)
+    }
+
+    private func timeoutMs(_ route: PublicRoute) -> Int {
+        route.timeoutMs ?? shared.configuration.upstreamTimeoutMs
+    }
+
+    private func drop(_ template: PathTemplate, _ call: PublicCall) async {
+        var path = ByteBuffer(capacity: 128)
+        template.write(call.head.path, call.match.parameters, to: &path)
+        // `try?`: the upstream has done what was asked; with Redis away there is no cache to serve the old.
+        _ = try? await cache.drop(path: CacheKey.normalisedPath(path.bytes))
     }
 
     private func count(_ source: CacheOutcome.Source, _ call: PublicCall) {

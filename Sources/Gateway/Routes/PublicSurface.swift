@@ -85,28 +85,14 @@ final class PublicSurface: @unchecked Sendable {
         guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
             preconditionFailure("a request that was routed once is routed again")
         }
-        let route = shared.publicRoutes.routes[relay]
-        let isCached = route.cacheMs > 0
-        let by = ForwardedBy(
-            serviceToken: shared.configuration.serviceToken, isSecure: shared.isSecure(listener: request.listener))
-        let forwarded = HTTPClientRequest.forwarding(
-            request, to: route, match, by: by, isCached: isCached, requestID: server.requestID(of: request.exchange))
-        guard let forwarded else { return nil }
+        if HTTPClientRequest.climbs(request.path, match) { return nil }
         var call = PublicCall(
-            exchange: request.exchange, note: note, relay: relay, isHead: request.head.method == .head,
-            request: UpstreamRequest(
-                http: forwarded, timeoutMs: route.timeoutMs ?? shared.configuration.upstreamTimeoutMs,
-                retries: route.retries))
-        if isCached {
-            call.path = request.path.array
-            call.query = request.query.array
+            exchange: request.exchange, note: note, relay: relay, listener: request.listener,
+            requestID: server.requestID(of: request.exchange), head: request.copyHead(), match: match,
+            body: request.body.array)
+        if shared.publicRoutes.routes[relay].cacheMs > 0 {
             call.fields = VariantFields(request)
             call.ifNoneMatch = request.header(.ifNoneMatch)?.array
-        }
-        if let drops = route.drops {
-            var path = ByteBuffer(capacity: 128)
-            drops.write(request.path, match.parameters, to: &path)
-            call.dropPath = CacheKey.normalisedPath(path.bytes)
         }
         return call
     }
@@ -147,7 +133,6 @@ final class PublicSurface: @unchecked Sendable {
         if let problem = admission.refusal { throw problem }
         guard var call else { return try await usage(exchange, of: caller) }
         call.note = note
-        call.request.http.addCaller(caller)
         do throws(Problem) {
             let status = try await relay(call, caller, client)
             settle(admission, status: client.isGone && status == nil ? nil : status)

@@ -1,5 +1,5 @@
 // A public request as it goes upstream: its target, the header lines that pass, and what the gateway adds.
-// Made from the head while it is lent; the caller's lines are added once the caller is known.
+// Made from a copy of the head, and only where an upstream is asked; a hit of the cache costs nothing of this.
 // Limits: those of the request. Source: the HTTP contract, section 3; RFC 9110 section 7.6; RFC 7239's predecessors.
 
 import Reactor
@@ -16,26 +16,28 @@ extension HTTPClientRequest {
     ///   - match: the route's parameters in the request's path.
     ///   - isCached: the answer may go to others.
     ///   - requestID: `X-Request-ID`.
-    /// - Returns: nil for a path that would mean another one upstream.
-    static func forwarding(
-        _ request: borrowing Request, to route: PublicRoute, _ match: RouteMatch, by: ForwardedBy,
-        isCached: Bool, requestID: RequestID
-    ) -> HTTPClientRequest? {
-        for position in 0..<RouteTrie.parametersMax where isDotSegment(request.path.slice(match.parameters[position])) {
-            return nil
-        }
+    init(
+        forwarding request: borrowing RequestHeadCopy, to route: PublicRoute, _ match: RouteMatch, body: [UInt8],
+        by: ForwardedBy, isCached: Bool, requestID: RequestID
+    ) {
         var target = ByteBuffer(capacity: 256)
         route.target.writeTarget(request.path, match.parameters, query: request.query, to: &target)
         let isHead = request.head.method == .head
-        var forwarded = HTTPClientRequest(
-            isHead && !isCached ? .head : route.method, target.bytes.string, endpoints: [])
-        if route.method != .get { forwarded.body = request.body.array }
-        forwarded.addPassing(request, isCached: isCached)
-        forwarded.addForwarded(request, by)
-        forwarded.addTrace(request)
-        forwarded.addHeader("X-Request-ID", requestID.description)
-        if let token = by.serviceToken { forwarded.addHeader("X-Service-Token", token) }
-        return forwarded
+        self.init(isHead && !isCached ? .head : route.method, target.bytes.string, endpoints: [])
+        if route.method != .get { self.body = body }
+        addPassing(request, isCached: isCached)
+        addForwarded(request, by)
+        addTrace(request)
+        addHeader("X-Request-ID", requestID.description)
+        if let token = by.serviceToken { addHeader("X-Service-Token", token) }
+    }
+
+    /// Whether a parameter would mean another path upstream.
+    static func climbs(_ path: RawSpan, _ match: RouteMatch) -> Bool {
+        for position in 0..<RouteTrie.parametersMax where isDotSegment(path.slice(match.parameters[position])) {
+            return true
+        }
+        return false
     }
 
     /// Names the caller to the upstream.
@@ -44,7 +46,7 @@ extension HTTPClientRequest {
         addHeader("X-User-Tier", caller.tier.name)
     }
 
-    private mutating func addPassing(_ request: borrowing Request, isCached: Bool) {
+    private mutating func addPassing(_ request: borrowing RequestHeadCopy, isCached: Bool) {
         for index in 0..<request.headerCount {
             let name = request.headerName(at: index)
             guard HeaderRules.passesUpstream(name, isCached: isCached), !Self.isListed(name, request) else { continue }
@@ -52,8 +54,7 @@ extension HTTPClientRequest {
         }
     }
 
-    private static func isListed(_ name: RawSpan, _ request: borrowing Request) -> Bool {
-        guard request.header(.connection) != nil else { return false }
+    private static func isListed(_ name: RawSpan, _ request: borrowing RequestHeadCopy) -> Bool {
         for index in 0..<request.headerCount where request.headerName(at: index).equalsIgnoringCase("connection") {
             if HeaderRules.lists(request.headerValue(at: index), name) { return true }
         }
@@ -61,10 +62,13 @@ extension HTTPClientRequest {
     }
 
     /// The peer is appended to the way the request says it came; scheme and host are what the client used.
-    private mutating func addForwarded(_ request: borrowing Request, _ by: ForwardedBy) {
+    private mutating func addForwarded(_ request: borrowing RequestHeadCopy, _ by: ForwardedBy) {
         var way = ByteBuffer(capacity: 64)
-        for index in 0..<request.headerCount
-        where request.headerName(at: index).equalsIgnoringCase("x-forwarded-for") {
+        var host = ""
+        for index in 0..<request.headerCount {
+            let name = request.headerName(at: index)
+            if name.equalsIgnoringCase("host") { host = request.headerValue(at: index).string }
+            guard name.equalsIgnoringCase("x-forwarded-for") else { continue }
             if !way.isEmpty { way.append(", ") }
             way.append(request.headerValue(at: index))
         }
@@ -74,18 +78,28 @@ extension HTTPClientRequest {
         }
         if !way.isEmpty { addHeader("X-Forwarded-For", way.bytes.string) }
         addHeader("X-Forwarded-Proto", by.isSecure ? "https" : "http")
-        if let host = request.header(.host), host.byteCount > 0 { addHeader("X-Forwarded-Host", host.string) }
+        if !host.isEmpty { addHeader("X-Forwarded-Host", host) }
     }
 
-    private mutating func addTrace(_ request: borrowing Request) {
+    private mutating func addTrace(_ request: borrowing RequestHeadCopy) {
+        var (sent, count, state) = (TraceContext?.none, 0, "")
+        for index in 0..<request.headerCount {
+            let name = request.headerName(at: index)
+            if name.equalsIgnoringCase("traceparent") {
+                sent = TraceContext(request.headerValue(at: index))
+                count += 1
+            } else if name.equalsIgnoringCase("tracestate") {
+                state += (state.isEmpty ? "" : ",") + request.headerValue(at: index).string
+            }
+        }
         var generator = SystemRandomNumberGenerator()
-        var sent: TraceContext?
-        if let text = request.header(.traceparent), !request.isRepeated(.traceparent) { sent = TraceContext(text) }
-        let trace = sent?.child(using: &generator) ?? .fresh(using: &generator)
+        // Two parents are none.
+        let parent = count == 1 ? sent : nil
+        let trace = parent?.child(using: &generator) ?? .fresh(using: &generator)
         var text = ByteBuffer(capacity: 64)
         trace.write(to: &text)
         addHeader("traceparent", text.bytes.string)
-        if sent != nil, let state = request.header(.tracestate) { addHeader("tracestate", state.string) }
+        if parent != nil, !state.isEmpty { addHeader("tracestate", state) }
     }
 
     /// `.` or `..`, encoded or not: upstream it would climb out of the route's path (RFC 3986 section 5.2.4).
