@@ -43,7 +43,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            resources: [.embedInCode("Work/Scripts"), .embedInCode("App/Migrations")],
+            resources: [
+                .embedInCode("Work/Scripts"), .embedInCode("Cache/Scripts"), .embedInCode("App/Migrations"),
+                .embedInCode("Routes/Defaults"),
+            ],
             swiftSettings: strict + [.strictMemorySafety()]),
         .executableTarget(
             name: "Bench",

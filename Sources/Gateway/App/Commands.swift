@@ -36,6 +36,11 @@ struct ConfigurationOptions: ParsableArguments {
         let named = layers.compactMap { $0.values["GATEWAY_CONFIG"] }.first { !$0.isEmpty }
         if let yaml = config ?? named { add(yaml, mayBeMissing: false, SettingLayer.yaml) }
         var loaded = GatewayConfiguration.load(layers: layers)
+        do throws(BadRouteFile) {
+            if loaded.problems.isEmpty { _ = try PublicRoutes.load(loaded.configuration.routesFile) }
+        } catch {
+            loaded.problems += error.problems
+        }
         loaded.problems.insert(contentsOf: problems, at: 0)
         return loaded
     }

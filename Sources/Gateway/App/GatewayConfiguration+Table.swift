@@ -121,6 +121,7 @@ extension GatewayConfiguration {
         .integer("BREAKER_FAILURES", \.breakerFailures, 1...10_000, "failures in a row that open a circuit"),
         .seconds(
             "BREAKER_OPEN_SECONDS", \.breakerOpenMs, ms: 1...hourMs, "how long a circuit stays open before a probe"),
+        .bytes("CACHE_BYTES_MAX", \.cacheBytesMax, 0...1 << 40, "cached answers in Redis, all together"),
     ]
 
     private static let files: [Setting] = [

@@ -45,6 +45,8 @@ struct GatewayConfiguration: Equatable, Sendable {
     var upstreamTimeoutMs = 30_000
     var breakerFailures = 5
     var breakerOpenMs = 30_000
+    /// Of all cached answers in Redis together.
+    var cacheBytesMax = 256 << 20
 
     // TLS
     var tlsCertFile: String?

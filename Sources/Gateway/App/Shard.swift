@@ -13,6 +13,7 @@ final class Shard: @unchecked Sendable {
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
     private let client: HTTPClient
+    private let cache: AnswerCache
     /// One a kind on the process's first reactor, none on the others.
     private let reapers: [Reaper]
     private let censuses: [QueueCensus]
@@ -24,7 +25,7 @@ final class Shard: @unchecked Sendable {
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
         redis = try RedisClient(
-            reactor: reactor, endpoint: configuration.redis, scripts: shared.scripts.all)
+            reactor: reactor, endpoint: configuration.redis, scripts: shared.scripts.all + shared.cacheScripts.all)
         postgres = (0..<Self.postgresSessions(reactors: shared.metrics.reactorCount)).map { _ in
             PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
         }
@@ -39,7 +40,17 @@ final class Shard: @unchecked Sendable {
         handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
         let ops = OpsHandlers(shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres[0])
         let queueOps = QueueOps(shared: shared, reactor: reactor, server: server, redis: redis)
-        pipeline.connect(handlers, ops, queueOps)
+        cache = try AnswerCache(
+            reactor: reactor, redis: redis,
+            store: CacheStore(
+                redis: redis, scripts: shared.cacheScripts, bytesMax: configuration.cacheBytesMax,
+                owner: "\(shared.processToken).\(reactor.index)"),
+            endpoint: RedisClient.Endpoint(configuration.redis))
+        let publicSurface = PublicSurface(
+            shared: shared, reactor: reactor, server: server, gate: OpenGate(),
+            upstream: Upstream(reactor: reactor, client: client, metrics: shared.metrics.upstreams, shard: shard),
+            cache: cache, shard: shard)
+        pipeline.connect(handlers, ops, queueOps, publicSurface)
         let kinds = reactor.index == 0 ? WorkKind.allCases : []
         reapers = kinds.map { [redis] in
             Reaper(kind: $0, shared: shared, reactor: reactor, redis: redis, token: shared.processToken)
@@ -100,6 +111,7 @@ final class Shard: @unchecked Sendable {
         reactor.join(server)
         redis.start()
         for client in postgres { client.start() }
+        cache.start()
         handlers.start()
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
@@ -132,6 +144,7 @@ final class Shard: @unchecked Sendable {
             handlers.close()
             for reaper in proxyReapers { reaper.close() }
             client.close()
+            cache.close()
             redis.close()
             for client in postgres { client.close() }
         }

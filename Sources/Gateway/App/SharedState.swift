@@ -5,6 +5,13 @@ import Reactor
 
 struct SharedState: Sendable {
     let configuration: GatewayConfiguration
+    let publicRoutes: PublicRoutes
+    /// By public route: header lines of its version's end.
+    let sunsetLines: [String]
+    let origins: Origins
+    /// By `ServiceName`.
+    private let services: [UpstreamService]
+    let cacheScripts: CacheScripts
     let routes: RouteTable
     /// By a connection's listener.
     let listeners: [ListenerSetting]
@@ -28,10 +35,19 @@ struct SharedState: Sendable {
     /// By kind.
     let resultStatements: [ResultStatements]
 
-    /// - Throws: where the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
+    /// - Throws: where the route file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
-        routes = RouteTable()
+        publicRoutes = try PublicRoutes.load(configuration.routesFile)
+        sunsetLines = publicRoutes.routes.map { [publicRoutes] in publicRoutes.sunsetLines(of: $0) }
+        origins = Origins(configuration.corsOrigins)
+        let breaker = BreakerRule(failures: configuration.breakerFailures, openMs: configuration.breakerOpenMs)
+        services = [
+            UpstreamService(.parser, configuration.parserServiceURLs, rule: breaker),
+            UpstreamService(.ml, configuration.mlServiceURLs, rule: breaker),
+        ]
+        cacheScripts = CacheScripts()
+        routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
         opsTokens = OpsTokens(configuration.opsTokens)
@@ -39,7 +55,9 @@ struct SharedState: Sendable {
         workerBuckets = TokenBucketTable()
         hash = KeyedHash()
         poller = PollerChoice(configuration.ioBackend)
-        metrics = GatewayMetrics(reactors: reactors, routes: routes, listeners: listeners, poller: poller.kind)
+        metrics = GatewayMetrics(
+            reactors: reactors, routes: routes, listeners: listeners, poller: poller.kind,
+            services: services, publicRoutes: publicRoutes)
         life = LifeState()
         scripts = QueueScripts()
         rawFiles = try RawFiles(
@@ -50,5 +68,12 @@ struct SharedState: Sendable {
         var prepared = PostgresStatements()
         resultStatements = WorkKind.allCases.map { ResultStatements($0, in: &prepared) }
         statements = prepared
+    }
+
+    func service(_ name: ServiceName) -> UpstreamService { services[name == .parser ? 0 : 1] }
+
+    /// Whether clients of a listener speak TLS.
+    func isSecure(listener: UInt32) -> Bool {
+        configuration.tlsCertFile != nil && !listeners[Int(listener)].isPlain
     }
 }

@@ -75,7 +75,8 @@ final class GatewayMetrics: Sendable {
     static let platformsMax = 64
     /// Statuses that have counters of their own; others are counted under their hundred.
     static let statuses = [
-        100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 429, 431, 500, 501,
+        100, 200, 201, 202, 204, 206, 300, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 417, 422, 429, 431,
+        500, 501,
         502, 503, 504, 505,
     ]
     private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
@@ -97,6 +98,8 @@ final class GatewayMetrics: Sendable {
     let busyRatio: MetricID
     let activeConnections: [MetricID]
     let connections: [MetricID]
+    let cache: CacheMetrics
+    let upstreams: UpstreamMetrics
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
@@ -107,26 +110,33 @@ final class GatewayMetrics: Sendable {
     /// What is counted of one route.
     private struct RequestMetrics: Sendable {
         var duration: HistogramID
-        /// By status.
+        /// By tier, where the route is told apart by it, and status.
         var byStatus: [MetricID]
+        /// Counters of one tier; 0 where tiers are not told apart.
+        var tierStride = 0
     }
 
     /// `busyRatio` is counted in millionths.
     static let busyScale = 1e6
 
     /// 100 µs to 30 s, in nanoseconds.
-    private static let durationBounds: [Int64] = [
+    static let durationBounds: [Int64] = [
         100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000,
         250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 10_000_000_000, 30_000_000_000,
     ]
     private static let sizeBounds: [Int64] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096]
 
-    init(reactors: Int, routes: RouteTable, listeners: [ListenerSetting], poller: PollerKind) {
+    init(
+        reactors: Int, routes: RouteTable, listeners: [ListenerSetting], poller: PollerKind,
+        services: [UpstreamService] = [],
+        publicRoutes: PublicRoutes = .builtIn
+    ) {
         reactorCount = reactors
         let registry = registry
         requests =
-            (routes.routes.map { ("\($0.method.name)", $0.pattern, $0.access.tier) } + [("other", "unrouted", "none")])
-            .map { Self.describe(registry, method: $0, route: $1, tier: $2) }
+            routes.routes.map { route in
+                Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers)
+            } + [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
         let kinds = WorkKind.allCases.map { [("kind", $0.name)] }
         heartbeats = kinds.map {
             registry.add(.counter, "gateway_heartbeats_total", "Heartbeats received.", labels: $0)
@@ -170,23 +180,27 @@ final class GatewayMetrics: Sendable {
         proxyGauges = ProxyGauge.allCases.map { [platforms] in
             platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
         }
+        cache = CacheMetrics(registry, publicRoutes)
+        upstreams = UpstreamMetrics(registry, services: services, durationBounds: Self.durationBounds)
         Self.describeProcess(registry, poller)
         shards = registry.makeShards(reactors)
     }
 
     private static func describe(
-        _ registry: MetricsRegistry, method: String, route: String, tier: String
+        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
     ) -> RequestMetrics {
         let labels = [("method", method), ("route", route)]
         return RequestMetrics(
             duration: registry.addHistogram(
                 "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
                 bounds: durationBounds, scale: 1e9),
-            byStatus: statuses.map {
-                registry.add(
-                    .counter, "gateway_requests_total", "Requests answered.",
-                    labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200)
-            })
+            byStatus: tiers.flatMap { tier in
+                statuses.map {
+                    registry.add(
+                        .counter, "gateway_requests_total", "Requests answered.",
+                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
+                }
+            }, tierStride: tiers.count > 1 ? statuses.count : 0)
     }
 
     private static func describe(_ gauge: QueueGauge, _ platforms: LabelSet) -> Int {
@@ -242,10 +256,11 @@ final class GatewayMetrics: Sendable {
     func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
         let route = min(Int(exchange.note.route), requests.count - 1)
         shard.observe(requests[route].duration, exchange.duration.nanoseconds)
-        shard.add(requests[route].byStatus[Self.statusPosition(exchange.status)], 1)
+        let tier = requests[route].tierStride * Int(exchange.note.tier)
+        shard.add(requests[route].byStatus[tier + Self.statusPosition(exchange.status)], 1)
     }
 
-    private static func statusPosition(_ status: Int) -> Int {
+    static func statusPosition(_ status: Int) -> Int {
         if status == 200 { return 1 }
         return statuses.firstIndex(of: status) ?? statuses.firstIndex(of: status / 100 * 100) ?? 0
     }
@@ -278,12 +293,13 @@ extension GatewayMetrics {
 }
 
 extension Access {
-    /// Value of the `tier` label where no tier is known.
-    var tier: String {
+    /// Values of the `tier` label; where there are several, by the note's tier.
+    var tiers: [String] {
         switch self {
-        case .open: "none"
-        case .worker: "worker"
-        case .ops: "ops"
+        case .open: ["none"]
+        case .worker: ["worker"]
+        case .ops: ["ops"]
+        case .caller: Tier.allCases.map(\.name)
         }
     }
 }

@@ -32,6 +32,10 @@ struct RequestLog {
             "ip": "\(exchange.peer.description)", "bytes": "\(exchange.bodyBytes)",
         ]
         if route < routes.routes.count { metadata["route"] = "\(routes.routes[route].pattern)" }
+        if route >= routes.firstPublic, route < routes.routes.count {
+            metadata["tier"] = "\(Tier(rawValue: exchange.note.tier)?.name ?? "")"
+            if let source = CacheOutcome.Source(rawValue: exchange.note.detail) { metadata["cache"] = "\(source.name)" }
+        }
         logger.log(level: isNoteworthy ? .info : .debug, "request", metadata: metadata)
     }
 

@@ -13,6 +13,7 @@ final class RequestPipeline: RequestHandler {
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
     private var queueOps: QueueOps!
+    private var publicSurface: PublicSurface!
     /// Lent for the worker id of the request in hand.
     private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
 
@@ -22,10 +23,13 @@ final class RequestPipeline: RequestHandler {
         log = RequestLog(shared.configuration, routes: shared.routes)
     }
 
-    func connect(_ handlers: WorkHandlers, _ ops: OpsHandlers, _ queueOps: QueueOps) {
+    func connect(
+        _ handlers: WorkHandlers, _ ops: OpsHandlers, _ queueOps: QueueOps, _ publicSurface: PublicSurface
+    ) {
         self.handlers = handlers
         self.ops = ops
         self.queueOps = queueOps
+        self.publicSurface = publicSurface
     }
 
     // MARK: Head
@@ -33,8 +37,8 @@ final class RequestPipeline: RequestHandler {
     func begin(_ request: borrowing Request, note: inout RequestNote) -> BodyPlan {
         let match: RouteMatch
         switch shared.routes.find(request.head.method, request.path) {
-        case .notFound: return .refuse(.notFound("no such path"))
-        case .methodNotAllowed(let allow): return .refuse(.methodNotAllowed(allow))
+        case .notFound: return refuseUnrouted(request, .notFound("no such path"), &note)
+        case .methodNotAllowed(let allow): return refuseUnrouted(request, .methodNotAllowed(allow), &note)
         case .found(let found): match = found
         }
         let route = shared.routes.rules[match.route]
@@ -46,13 +50,22 @@ final class RequestPipeline: RequestHandler {
         return plan(request, route, note)
     }
 
+    private func refuseUnrouted(
+        _ request: borrowing Request, _ problem: Problem, _ note: inout RequestNote
+    ) -> BodyPlan {
+        // Whoever misses a path is told so across origins too.
+        publicSurface.noteOrigin(request, &note)
+        return .refuse(problem)
+    }
+
     private func plan(_ request: borrowing Request, _ route: RouteRule, _ note: RequestNote) -> BodyPlan {
+        if route.body == .relayed { return .buffer(bytesMax: shared.configuration.bodyBytesMax) }
         if route.body != .none, let problem = Self.refuseMediaType(request, takesForms: route.operation == .rawFile) {
             return .refuse(problem)
         }
         switch route.body {
         case .none: return .buffer(bytesMax: Self.unreadBodyBytesMax)
-        case .buffered: return .buffer(bytesMax: shared.configuration.bodyBytesMax)
+        case .buffered, .relayed: return .buffer(bytesMax: shared.configuration.bodyBytesMax)
         case .streamed where route.operation == .rawFile: return planRawFile(request)
         case .streamed: return .stream(handlers.enqueue.start(request, kind(of: note)), bytesMax: .max)
         }
@@ -91,6 +104,7 @@ final class RequestPipeline: RequestHandler {
         case .open: nil
         case .ops: admitOps(request)
         case .worker: admitWorker(request, note: &note)
+        case .caller: publicSurface.begin(request, note: &note)
         }
     }
 
@@ -196,6 +210,7 @@ final class RequestPipeline: RequestHandler {
             queueOps.handle(
                 shared.routes.rules[Int(note.route)].operation, request, kind(of: note),
                 kinds: shared.routes.kinds(of: Int(note.route), on: surfaces), parameter: parameter(request))
+        case .relay, .usage, .versions, .preflight, .cacheDrop: publicSurface.handle(request, note: note)
         case let operation: handleWorker(operation, request, kind(of: note))
         }
     }
@@ -239,6 +254,8 @@ final class RequestPipeline: RequestHandler {
     // MARK: Answer
 
     func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {
+        // Public and unrouted ones.
+        if note.route >= shared.routes.firstPublic { return publicSurface.appendHeaders(note, to: &buffer) }
         RateNote(word: note.word)?.write(limitPerMinute: shared.workerRate.perMinute, to: &buffer)
     }
 
@@ -247,7 +264,12 @@ final class RequestPipeline: RequestHandler {
         log.record(exchange)
     }
 
-    func abandoned(_ exchange: SlotID, note: RequestNote) { handlers.abandoned(exchange) }
+    func abandoned(_ exchange: SlotID, note: RequestNote) {
+        if note.route >= shared.routes.firstPublic { return publicSurface.abandoned(exchange) }
+        handlers.abandoned(exchange)
+    }
+
+    func hasRoom(_ exchange: SlotID, note: RequestNote) { publicSurface.hasRoom(exchange) }
 
     func connectionChanged(listener: UInt32, isOpen: Bool) {
         shard.add(shared.metrics.activeConnections[Int(listener)], isOpen ? 1 : -1)

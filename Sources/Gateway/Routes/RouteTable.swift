@@ -26,6 +26,12 @@ enum Operation: Sendable {
     case workers
     case command
     case cancel
+    case cacheDrop
+    // The public surface: PublicSurface.
+    case relay
+    case usage
+    case versions
+    case preflight
 }
 
 /// Who may call a route.
@@ -35,6 +41,8 @@ enum Access: Sendable {
     case worker
     /// An ops token.
     case ops
+    /// Whoever the public surface's gate lets in.
+    case caller
 }
 
 struct Route: Sendable {
@@ -43,6 +51,8 @@ struct Route: Sendable {
         case buffered
         /// Read while it arrives; the route has a bound of its own.
         case streamed
+        /// Collected whatever it is, for an upstream to read.
+        case relayed
     }
 
     var method: HTTPMethod
@@ -55,6 +65,8 @@ struct Route: Sendable {
     var surfaces: Surfaces
     /// nil: the listener's own kind, parcel where it serves both or none.
     var kind: WorkKind?
+    /// Index into the public routes, of a relay; -1 for all others.
+    var relay: Int16 = -1
 }
 
 /// What the pipeline needs of a route for every request: plain data, since a copy of the pattern costs a retain.
@@ -64,6 +76,7 @@ struct RouteRule: Sendable {
     var body: Route.Body
     var surfaces: Surfaces
     var kind: WorkKind?
+    var relay: Int16
 
     init(_ route: Route) {
         operation = route.operation
@@ -71,6 +84,7 @@ struct RouteRule: Sendable {
         body = route.body
         surfaces = route.surfaces
         kind = route.kind
+        relay = route.relay
     }
 
     /// The kind that a request on a listener is about.
@@ -83,9 +97,14 @@ struct RouteTable: Sendable {
     let routes: [Route]
     /// By the same index.
     let rules: [RouteRule]
+    /// The first route of the public surface: they stand behind all others.
+    let firstPublic: UInt16
+    /// Methods of a preflight's path, by its route.
+    let preflightMethods: [Int: String]
     private let trie: RouteTrie
 
-    init() {
+    /// - Parameter hasPreflights: OPTIONS is answered on public paths.
+    init(_ publicRoutes: PublicRoutes = .builtIn, hasPreflights: Bool = false) {
         var routes = [
             Self.open("/health", .health, .all), Self.open("/health/ready", .ready, .all),
             Self.open("/metrics", .metrics, .ops),
@@ -100,6 +119,13 @@ struct RouteTable: Sendable {
                     surfaces: route.3 == .ops ? surfaces.union(.ops) : surfaces, kind: kind)
             }
         }
+        routes.append(
+            Route(
+                method: .delete, pattern: "/internal/cache", operation: .cacheDrop, access: .ops, body: .none,
+                surfaces: [.worker, .ops], kind: nil))
+        firstPublic = UInt16(routes.count)
+        routes += Self.callerRoutes(publicRoutes)
+        preflightMethods = hasPreflights ? Self.addPreflights(&routes, from: Int(firstPublic)) : [:]
         self.routes = routes
         rules = routes.map { RouteRule($0) }
         // A pull takes tasks, and the answer to HEAD could not hand them over.
@@ -126,6 +152,32 @@ struct RouteTable: Sendable {
         (.get, "/workers", .workers, .ops, .none),
         (.post, "/workers/{id}/commands", .command, .ops, .buffered),
     ]
+
+    private static func callerRoutes(_ table: PublicRoutes) -> [Route] {
+        func route(_ method: HTTPMethod, _ pattern: String, _ operation: Operation, relay: Int16 = -1) -> Route {
+            Route(
+                method: method, pattern: pattern, operation: operation, access: .caller,
+                body: operation == .relay ? .relayed : .none, surfaces: .public, kind: nil, relay: relay)
+        }
+        return [route(.get, "/versions", .versions), route(.get, "/v1/usage", .usage)]
+            + table.routes.enumerated().map { route($1.method, $1.pattern, .relay, relay: Int16($0)) }
+    }
+
+    /// Adds OPTIONS to every path of the public surface.
+    /// - Returns: the methods of each path, by the new route.
+    private static func addPreflights(_ routes: inout [Route], from first: Int) -> [Int: String] {
+        let paths = Dictionary(grouping: routes[first...]) { route in
+            route.pattern.split(separator: "/").map { $0.hasPrefix("{") ? "{}" : $0 }
+        }
+        var methods: [Int: String] = [:]
+        for path in paths.values.sorted(by: { $0[0].pattern < $1[0].pattern }) {
+            methods[routes.count] = path.map { "\($0.method.name)" }.joined(separator: ", ")
+            var preflight = path[0]
+            (preflight.method, preflight.operation, preflight.body) = (.options, .preflight, .none)
+            routes.append(preflight)
+        }
+        return methods
+    }
 
     private static func open(_ pattern: String, _ operation: Operation, _ surfaces: Surfaces) -> Route {
         Route(

@@ -7,7 +7,9 @@ public struct RequestNote: Sendable {
     public var route: UInt16 = RequestNote.unrouted
     /// The application's tier or surface.
     public var tier: UInt8 = 0
-    /// Free for the application.
+    /// Free for the application, like mark and word.
+    public var detail: UInt8 = 0
+    public var mark: UInt16 = 0
     public var word: UInt64 = 0
 
     public static let unrouted: UInt16 = .max

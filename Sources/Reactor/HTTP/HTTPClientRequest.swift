@@ -85,13 +85,18 @@ public struct HTTPClientRequest: Sendable {
         where name.equalsIgnoringCase(own) {
             return
         }
-        for at in 0..<name.byteCount { headerLines.append(name.byte(at: at)) }
-        headerLines += [UInt8(ascii: ":"), UInt8(ascii: " ")]
-        for at in 0..<value.byteCount {
-            let byte = value.byte(at: at)
-            headerLines.append((byte < 0x20 && byte != 0x09) || byte == 0x7F ? 0x20 : byte)
+        if headerLines.isEmpty { headerLines.reserveCapacity(1024) }
+        name.withUnsafeBytes { headerLines.append(contentsOf: $0) }
+        headerLines.append(UInt8(ascii: ":"))
+        headerLines.append(UInt8(ascii: " "))
+        let start = headerLines.count
+        value.withUnsafeBytes { headerLines.append(contentsOf: $0) }
+        for at in start..<headerLines.count {
+            let byte = headerLines[at]
+            if (byte < 0x20 && byte != 0x09) || byte == 0x7F { headerLines[at] = 0x20 }
         }
-        headerLines += [0x0D, 0x0A]
+        headerLines.append(0x0D)
+        headerLines.append(0x0A)
     }
 
     var mayBeRepeated: Bool {

@@ -56,6 +56,11 @@ extension HTTPServer {
             body: { problem.write(to: &$0, requestID: requestID) })
     }
 
+    /// Replaces what the application noted about a request that is not answered yet: what it learned since the head.
+    public func setNote(_ note: RequestNote, of exchange: SlotID) {
+        if exchanges.isLive(exchange) { exchanges.at(exchange.index).pointee.note = note }
+    }
+
     /// Whether the client of an exchange is still there to take an answer.
     public func isPeerThere(_ exchange: SlotID) -> Bool {
         guard let index = openConnection(of: exchange) else { return false }

@@ -61,3 +61,37 @@ public struct Request: ~Copyable, ~Escapable {
     @_lifetime(copy self)
     public func headerValue(at index: Int) -> RawSpan { headBytes.slice(lines[index].value) }
 }
+
+/// A request's head that outlives its lending: for tasks that pass it on. Allocates twice.
+public struct RequestHeadCopy: Sendable {
+    public let head: RequestHead
+    public let peer: PeerAddress
+    private let bytes: [UInt8]
+    private let fields: [HeaderField]
+
+    fileprivate init(_ request: borrowing Request, bytes: RawSpan, lines: Span<HeaderField>) {
+        head = request.head
+        peer = request.peer
+        self.bytes = bytes.array
+        var fields: [HeaderField] = []
+        fields.reserveCapacity(lines.count)
+        for index in 0..<lines.count { fields.append(lines[index]) }
+        self.fields = fields
+    }
+
+    public var path: RawSpan { @_lifetime(borrow self) get { bytes.rawBytes.slice(head.path) } }
+    public var query: RawSpan { @_lifetime(borrow self) get { bytes.rawBytes.slice(head.query) } }
+
+    /// Header lines in the order they came.
+    public var headerCount: Int { fields.count }
+    @_lifetime(borrow self)
+    public func headerName(at index: Int) -> RawSpan { bytes.rawBytes.slice(fields[index].name) }
+    @_lifetime(borrow self)
+    public func headerValue(at index: Int) -> RawSpan { bytes.rawBytes.slice(fields[index].value) }
+}
+
+extension Request {
+    public func copyHead() -> RequestHeadCopy {
+        RequestHeadCopy(self, bytes: headBytes.extracting(first: head.byteCount), lines: lines)
+    }
+}

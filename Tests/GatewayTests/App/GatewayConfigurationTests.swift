@@ -77,6 +77,7 @@ let settingCases: [SettingCase] = [
     .init("UPSTREAM_TIMEOUT_SECONDS", "30", "0.25", not: "soon", "not a number of seconds"),
     .init("BREAKER_FAILURES", "5", "7", not: "0", "allowed is a whole number from 1 to 10000"),
     .init("BREAKER_OPEN_SECONDS", "30", "1.005", not: "-1", "out of range"),
+    .init("CACHE_BYTES_MAX", "268435456", "0", not: "-1", "out of range; allowed is a whole number of bytes"),
     .init("ROUTES_FILE", nil, someFile, not: "/no/such/file", "No such file or directory"),
     .init("TIERS_FILE", nil, someFile, not: "/etc", "Is a directory; allowed is the path of a readable file"),
     .init("UPSTREAM_CA_FILE", nil, someFile, not: "/no/such/file", "No such file or directory"),
