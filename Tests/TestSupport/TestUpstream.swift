@@ -2,7 +2,7 @@
 // Any thread may use it. It ends with `stop()` or its last owner.
 
 import Foundation
-import Synchronization
+import Reactor
 
 /// Something that requests wait for until the test lets them go on.
 public final class TestGate: @unchecked Sendable {
@@ -66,11 +66,11 @@ public final class TestUpstream: Sendable {
 
     public let port: Int
     private let listener: Int32
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// - Parameter port: 0 takes a free one.
     public init(port: Int = 0, _ handler: @escaping @Sendable (Request) -> Answer) throws {
-        state = Mutex(State(handler: handler))
+        state = Locked(State(handler: handler))
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))

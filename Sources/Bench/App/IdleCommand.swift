@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Reactor
-import Synchronization
 
 struct IdleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -99,7 +98,7 @@ struct IdleRun {
         var outcome = Outcome()
         outcome.before = sample()
         let done = Latch(1)
-        let seen = Mutex((phase: IdleHold.Phase.opening, counts: IdleHold.Counts()))
+        let seen = Locked((phase: IdleHold.Phase.opening, counts: IdleHold.Counts()))
         let reactor = try Reactor(index: 0, descriptorsMax: settings.connections + 8)
         let holder = Holder()
         let thread = ReactorThread(reactor) { [settings] reactor in

@@ -48,7 +48,7 @@ struct LoadRun {
         let recorder = Recorder(kindCount: kinds.count, loopCount: loopCount, pids: ["self"] + pids)
         let ready = Latch(loopCount)
         let done = Latch(loopCount)
-        let open = Mutex(0)
+        let open = Locked(0)
         var members: [Member] = []
         for index in 0..<loopCount {
             let member = try Member(index: index, connections: settings.connections)

@@ -2,7 +2,6 @@
 // one lock that each loop takes once a second. Limits: `rowsMax` rows; seconds beyond are in the totals only.
 
 import Reactor
-import Synchronization
 
 /// One second of a run, all loops together.
 struct SeriesRow: Codable, Equatable, Sendable {
@@ -56,13 +55,13 @@ final class Recorder: Sendable {
     private let loopCount: Int
     /// Whose use of the processor is sampled: this process's first.
     private let pids: [String]
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(kindCount: Int, loopCount: Int, pids: [String]) {
         self.loopCount = loopCount
         self.pids = pids
         let kinds = [RunTotals.Kind](repeating: RunTotals.Kind(), count: kindCount)
-        state = Mutex(State(totals: RunTotals(kinds: kinds)))
+        state = Locked(State(totals: RunTotals(kinds: kinds)))
     }
 
     /// A loop begins to measure.

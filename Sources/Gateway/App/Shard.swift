@@ -45,7 +45,7 @@ final class Shard: @unchecked Sendable {
             store: CacheStore(
                 redis: redis, scripts: shared.cacheScripts, bytesMax: configuration.cacheBytesMax,
                 owner: "\(shared.processToken).\(reactor.index)"),
-            endpoint: RedisClient.Endpoint(configuration.redis))
+            endpoint: configuration.redis)
         let publicSurface = PublicSurface(
             shared: shared, reactor: reactor, server: server, gate: OpenGate(),
             upstream: Upstream(reactor: reactor, client: client, metrics: shared.metrics.upstreams, shard: shard),

@@ -103,7 +103,7 @@ final class AnswerCache: TimerOwner, @unchecked Sendable {
 
     /// - Throws: `.unsupported` where the endpoint asks for TLS.
     init(
-        reactor: Reactor, redis: RedisClient, store: CacheStore, endpoint: RedisClient.Endpoint
+        reactor: Reactor, redis: RedisClient, store: CacheStore, endpoint: RedisEndpoint
     ) throws(RedisFailure) {
         self.reactor = reactor
         self.redis = redis

@@ -31,7 +31,7 @@ final class CacheWake: RedisSubscriberOwner {
 
     /// - Throws: `.unsupported` where the endpoint asks for TLS.
     init(
-        reactor: Reactor, endpoint: RedisClient.Endpoint, dropped: @escaping () -> Void,
+        reactor: Reactor, endpoint: RedisEndpoint, dropped: @escaping () -> Void,
         passes: @escaping (CacheKey) -> Void
     ) throws(RedisFailure) {
         self.dropped = dropped

@@ -92,7 +92,7 @@ extension HTTPClientRequest {
                 state += (state.isEmpty ? "" : ",") + request.headerValue(at: index).string
             }
         }
-        var generator = SystemRandomNumberGenerator()
+        var generator = RandomBits()
         // Two parents are none.
         let parent = count == 1 ? sent : nil
         let trace = parent?.child(using: &generator) ?? .fresh(using: &generator)

@@ -87,8 +87,7 @@ final class Upstream: @unchecked Sendable {
         let started = reactor.now
         let left = max(deadline - started, .milliseconds(1))
         var http = request.http
-        var generator = SystemRandomNumberGenerator()
-        if let group = service.choose(using: &generator) {
+        if let group = service.choose(using: &reactor.random) {
             http.endpoints = group.endpoints
             if !group.path.isEmpty { http.target = group.path + http.target }
         }

@@ -1,14 +1,13 @@
 // Which poller is used, and what the log says of it.
 import Logging
 import Reactor
-import Synchronization
 import Testing
 
 @testable import Gateway
 
 @Suite struct PollerChoiceTests {
     private final class Lines: Sendable {
-        let all = Mutex<[String]>([])
+        let all = Locked<[String]>([])
     }
 
     private struct Handler: LogHandler {
