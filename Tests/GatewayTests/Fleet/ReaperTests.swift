@@ -11,7 +11,7 @@ import Testing
         let fleet = try FleetFixture(2, environment: Self.short)
         try fleet[0].enqueue("t")
         #expect(try fleet[0].pull("w1") == [FleetTask(id: "t", attempt: 1)])
-        try fleet[0].heartbeat("w1")
+        try fleet.confirm("w1", at: 0)
         #expect(try fleet[1].pull("w2").isEmpty)
         #expect(try fleet[1].pullEventually("w2") == [FleetTask(id: "t", attempt: 2)])
         #expect(try fleet[0].complete("w1", "t", attempt: 1)["reason"] as? String == "superseded")
@@ -42,7 +42,7 @@ import Testing
         try fleet[0].enqueue("unheard", "heard")
         #expect(try fleet[0].pull("w1", "capacity=1").count == 1)
         #expect(try fleet[0].pull("w2", "capacity=1").count == 1)
-        try fleet[0].heartbeat("w2")
+        try fleet.confirm("w2", at: 0)
         #expect(try fleet[1].pullEventually("w3", "capacity=1") == [FleetTask(id: "unheard", attempt: 1)])
         #expect(try fleet[1].pullEventually("w3", "capacity=1") == [FleetTask(id: "heard", attempt: 2)])
     }
@@ -68,7 +68,7 @@ import Testing
         try fleet[0].enqueue("t")
         for attempt in 1...3 {
             #expect(try fleet[attempt % 2].pullEventually("w\(attempt)") == [FleetTask(id: "t", attempt: attempt)])
-            try fleet[attempt % 2].heartbeat("w\(attempt)")
+            try fleet.confirm("w\(attempt)", at: attempt % 2)
         }
         try eventually("the task is dead") {
             try fleet.redis.command("ZCARD", "{parcel:0}:dead").integer == 1
