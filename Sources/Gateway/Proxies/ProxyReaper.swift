@@ -5,59 +5,44 @@
 import Reactor
 
 /// `@unchecked Sendable`: tasks of its reactor hold it; every member is for the reactor's thread.
-final class ProxyReaper: TimerOwner, @unchecked Sendable {
+final class ProxyReaper: @unchecked Sendable {
     static let movesMax = 200
     static let stepsMax = 20
 
     private let kind: WorkKind
-    private let reactor: Reactor
     private let redis: RedisClient
     private let script: RedisScript
     private let leaseMs: Int
-    private let interval: Interval
+    private let rounds: Rounds
     private let metrics: GatewayMetrics
     private let shard: MetricsShard
     private var platforms: LabelCache
-    private var timer = TimerID.none
-    private var isClosed = false
     /// Gauges that show something.
     private var shown: Set<MetricID> = []
 
     init(kind: WorkKind, shared: SharedState, reactor: Reactor, redis: RedisClient) {
         self.kind = kind
-        self.reactor = reactor
         self.redis = redis
         script = shared.scripts[.proxyReap]
         leaseMs = shared.configuration.leaseMs
-        interval = .milliseconds(Int64(shared.configuration.reaperIntervalMs))
+        rounds = Rounds(every: .milliseconds(Int64(shared.configuration.reaperIntervalMs)), on: reactor)
         metrics = shared.metrics
         shard = shared.metrics.shards[reactor.index]
         platforms = LabelCache(shared.metrics.platforms)
     }
 
-    func start() { schedule() }
-
-    func close() {
-        isClosed = true
-        reactor.cancel(timer)
-    }
-
-    private func schedule() {
-        guard !isClosed else { return }
-        timer = reactor.schedule(at: reactor.now + interval, self, tag: 0)
-    }
-
-    func timerFired(tag: UInt64) {
-        reactor.spawn { [self] in
+    func start() {
+        rounds.start { [self] in
             do throws(RedisFailure) {
                 var steps = 1
                 while try await step(), steps < Self.stepsMax { steps += 1 }
             } catch {
                 // Redis is away: loans that are over end when it is back. The client logs the loss itself.
             }
-            schedule()
         }
     }
+
+    func close() { rounds.end() }
 
     /// - Returns: whether more is due.
     private func step() async throws(RedisFailure) -> Bool {

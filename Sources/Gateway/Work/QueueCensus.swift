@@ -7,7 +7,7 @@ import Logging
 import Reactor
 
 /// `@unchecked Sendable`: tasks of its reactor hold it; every member is for the reactor's thread.
-final class QueueCensus: TimerOwner, @unchecked Sendable {
+final class QueueCensus: @unchecked Sendable {
     static let itemsMax = 5000
     static let pageItems = 500
     static let intervalSeconds = 1.0...5.0
@@ -15,17 +15,14 @@ final class QueueCensus: TimerOwner, @unchecked Sendable {
     static let unknownPlatform = "unknown"
 
     private let kind: WorkKind
-    private let reactor: Reactor
     private let redis: RedisClient
     private let scripts: QueueScripts
     private let keys: QueueKeys
     private let leaseMs: Int
-    private let interval: Interval
+    private let rounds: Rounds
     private let metrics: GatewayMetrics
     private let shard: MetricsShard
     private var platforms: LabelCache
-    private var timer = TimerID.none
-    private var isClosed = false
     /// What each gauge shows that is not 0.
     private var shown: [QueueGauge: Set<MetricID>] = [:]
     private var leased = Sweep()
@@ -47,40 +44,29 @@ final class QueueCensus: TimerOwner, @unchecked Sendable {
 
     init(kind: WorkKind, shared: SharedState, reactor: Reactor, redis: RedisClient) {
         self.kind = kind
-        self.reactor = reactor
         self.redis = redis
         scripts = shared.scripts
         keys = kind.queueKeys
         leaseMs = shared.configuration.leaseMs
         let seconds = Double(shared.configuration.reaperIntervalMs) / 1000
-        interval = .seconds(min(max(seconds, Self.intervalSeconds.lowerBound), Self.intervalSeconds.upperBound))
+        let bounds = Self.intervalSeconds
+        rounds = Rounds(every: .seconds(min(max(seconds, bounds.lowerBound), bounds.upperBound)), on: reactor)
         metrics = shared.metrics
         shard = shared.metrics.shards[reactor.index]
         platforms = LabelCache(shared.metrics.platforms)
     }
 
-    func start() { schedule() }
-
-    func close() {
-        isClosed = true
-        reactor.cancel(timer)
-    }
-
-    private func schedule() {
-        guard !isClosed else { return }
-        timer = reactor.schedule(at: reactor.now + interval, self, tag: 0)
-    }
-
-    func timerFired(tag: UInt64) {
-        reactor.spawn { [self] in
+    func start() {
+        rounds.start { [self] in
             do throws(RedisFailure) {
                 try await refresh()
             } catch {
                 // Redis is away: the gauges keep what they showed, and gateway_redis_connected tells.
             }
-            schedule()
         }
     }
+
+    func close() { rounds.end() }
 
     private func refresh() async throws(RedisFailure) {
         let figures = try await QueueFigures.read(kind, redis, scripts, aliveMs: leaseMs)

@@ -11,7 +11,7 @@ import Logging
 import Reactor
 
 /// `@unchecked Sendable`: tasks of its reactor hold it; every member is for the reactor's thread.
-final class Reaper: TimerOwner, @unchecked Sendable {
+final class Reaper: @unchecked Sendable {
     /// Moves of each sort in one step: about 2 ms of Redis.
     static let movesMax = 200
     static let lockMsMin = 1000
@@ -21,7 +21,7 @@ final class Reaper: TimerOwner, @unchecked Sendable {
     private let redis: RedisClient
     private let scripts: QueueScripts
     private let rules: QueueRules
-    private let interval: Interval
+    private let rounds: Rounds
     private let lockMs: Int
     /// Names this process as the holder of the lock.
     private let token: String
@@ -29,7 +29,6 @@ final class Reaper: TimerOwner, @unchecked Sendable {
     private let shard: MetricsShard
     private var platforms: LabelCache
     private let logger = Logger(label: "gateway.reaper")
-    private var timer = TimerID.none
     private var isDraining = false
     /// Whether the last round held the lock; told in the log when it changes.
     private(set) var isHolder = false
@@ -41,7 +40,7 @@ final class Reaper: TimerOwner, @unchecked Sendable {
         self.token = token
         scripts = shared.scripts
         rules = QueueRules(shared.configuration)
-        interval = .milliseconds(Int64(shared.configuration.reaperIntervalMs))
+        rounds = Rounds(every: .milliseconds(Int64(shared.configuration.reaperIntervalMs)), on: reactor)
         // A holder renews at every tick: two may be late before it is given up.
         lockMs = max(Self.lockMsMin, 3 * shared.configuration.reaperIntervalMs)
         metrics = shared.metrics
@@ -49,30 +48,8 @@ final class Reaper: TimerOwner, @unchecked Sendable {
         platforms = LabelCache(shared.metrics.platforms)
     }
 
-    func start() { schedule() }
-
-    /// Reaps no more, and leaves the lock to another gateway.
-    /// - Returns: ends when the lock is free, or Redis cannot be told.
-    func drain() -> Task<Void, Never> {
-        isDraining = true
-        reactor.cancel(timer)
-        return reactor.spawn { [self] in
-            guard isHolder else { return }
-            do throws(RedisFailure) {
-                _ = try await lock("release")
-            } catch {
-                logger.notice("the reaper's lock was left to expire", metadata: ["kind": "\(kind.name)"])
-            }
-        }
-    }
-
-    private func schedule() {
-        guard !isDraining else { return }
-        timer = reactor.schedule(at: reactor.now + interval, self, tag: 0)
-    }
-
-    func timerFired(tag: UInt64) {
-        reactor.spawn { [self] in
+    func start() {
+        rounds.start { [self] in
             do throws(RedisFailure) {
                 try await round()
             } catch {
@@ -80,7 +57,21 @@ final class Reaper: TimerOwner, @unchecked Sendable {
                 logger.debug("a round of the reaper failed", metadata: ["kind": "\(kind.name)", "reason": "\(error)"])
                 noteHolder(false)
             }
-            schedule()
+        }
+    }
+
+    /// Reaps no more, and leaves the lock to another gateway.
+    /// - Returns: ends when the lock is free, or Redis cannot be told.
+    func drain() -> Task<Void, Never> {
+        isDraining = true
+        rounds.end()
+        return reactor.spawn { [self] in
+            guard isHolder else { return }
+            do throws(RedisFailure) {
+                _ = try await lock("release")
+            } catch {
+                logger.notice("the reaper's lock was left to expire", metadata: ["kind": "\(kind.name)"])
+            }
         }
     }
 

@@ -70,7 +70,7 @@ extension GuaranteeTests {
         let fleet = try FleetFixture(2, environment: ["GATEWAY_LEASE_SECONDS": "1"])
         try fleet[0].enqueue("t")
         #expect(try fleet[0].pull("w1").count == 1)
-        try fleet[0].heartbeat("w1")
+        try fleet.confirm("w1", at: 0)
         let waiting = try WaitingPull(fleet[1], "w2")
         #expect(try waiting.delivered() == [FleetTask(id: "t", attempt: 2)])
     }

@@ -45,6 +45,20 @@ final class FleetFixture {
         return gateway
     }
 
+    /// Heartbeats through gateway `index` until one is younger than the worker's last delivery. The fleet's clock may lag by
+    /// what a measurement took, so that the first one may not count as heard after the delivery.
+    func confirm(_ worker: String, at index: Int) throws {
+        try eventually("\(worker) is heard from after its delivery") {
+            try gateways[index].heartbeat(worker)
+            let seen = try redis.command("ZSCORE", "{parcel:0}:seen", worker).string.flatMap { Double($0) }
+            let last = try redis.command("ZRANGE", "{parcel:0}:held:\(worker)", "-1", "-1", "WITHSCORES").array?.last
+            guard let seen, let last = last?.string.flatMap({ Double($0) }) else {
+                throw TestFailure("\(worker) holds nothing")
+            }
+            return seen > last
+        }
+    }
+
     var database: PostgresQuery { PostgresQuery(url: postgresURL) }
 
     subscript(index: Int) -> TestSupport.GatewayProcess { gateways[index] }
