@@ -34,8 +34,10 @@ extension HTTPClientRequest {
 
     /// Whether a parameter would mean another path upstream.
     static func climbs(_ path: RawSpan, _ match: RouteMatch) -> Bool {
-        for position in 0..<RouteTrie.parametersMax where isDotSegment(path.slice(match.parameters[position])) {
-            return true
+        var position = 0
+        while position < RouteTrie.parametersMax {
+            if isDotSegment(match.parameters[position], of: path) { return true }
+            position += 1
         }
         return false
     }
@@ -103,13 +105,18 @@ extension HTTPClientRequest {
     }
 
     /// `.` or `..`, encoded or not: upstream it would climb out of the route's path (RFC 3986 section 5.2.4).
-    private static func isDotSegment(_ segment: RawSpan) -> Bool {
+    /// Not inlined: the optimiser of Swift 6.3.1 makes a broken loop of it then.
+    @inline(never)
+    private static func isDotSegment(_ segment: ByteRange, of path: RawSpan) -> Bool {
         var dots = 0
-        var at = 0
-        while at < segment.byteCount {
-            if segment.byte(at: at) == UInt8(ascii: ".") {
+        var at = Int(segment.offset)
+        while at < segment.end {
+            let byte = path.byte(at: at)
+            if byte == UInt8(ascii: ".") {
                 at += 1
-            } else if at + 3 <= segment.byteCount, segment.extracting(at..<at + 3).equalsIgnoringCase("%2e") {
+            } else if byte == UInt8(ascii: "%"), at + 2 < segment.end, path.byte(at: at + 1) == UInt8(ascii: "2"),
+                HeaderRules.lower(path.byte(at: at + 2)) == UInt8(ascii: "e")
+            {
                 at += 3
             } else {
                 return false
