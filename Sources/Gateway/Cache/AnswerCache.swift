@@ -109,7 +109,7 @@ final class AnswerCache: TimerOwner, @unchecked Sendable {
         self.redis = redis
         self.store = store
         wake = try CacheWake(
-            reactor: reactor, endpoint: endpoint, dropped: { [unowned self] in near.removeAll() },
+            reactor: reactor, endpoint: endpoint, dropped: { [unowned self] in forgetAll() },
             passes: { [unowned self] in near.put($0, .passes, now: self.reactor.now) })
     }
 
@@ -317,14 +317,20 @@ final class AnswerCache: TimerOwner, @unchecked Sendable {
 
     /// Drops what is kept of one path, for every tier.
     func drop(path: [UInt8]) async throws(RedisFailure) -> Int {
-        near.removeAll()
-        defer { near.removeAll() }
+        forgetAll()
+        defer { forgetAll() }
         return try await store.drop(path: path)
     }
 
     func drop(prefix: [UInt8]) async throws(RedisFailure) -> Int {
-        near.removeAll()
-        defer { near.removeAll() }
+        forgetAll()
+        defer { forgetAll() }
         return try await store.drop(prefix: prefix)
+    }
+
+    /// What is at hand may have been dropped. Flights go on for those who wait for them already.
+    private func forgetAll() {
+        near.removeAll()
+        flights.removeAll()
     }
 }

@@ -236,7 +236,8 @@ import Testing
         fixture.parser.handle { _ in .respond(200, body: "new") }
         gate.open()
         #expect(try client.readResponse().bodyText == "old")
-        #expect(try fixture.get("/v1/properties/1").bodyText == "new")
+        // Reactors hear of a drop by a message.
+        try eventually("the next answer is new") { try fixture.get("/v1/properties/1").bodyText == "new" }
     }
 
     @Test func `operators drop entries by a prefix of their path`() throws {
