@@ -27,8 +27,6 @@ enum BenchInfo {
 @main
 struct Main {
     static func main() {
-        // Before any thread is there: they all leave signals to the one that waits for them.
-        Signals.block()
         do {
             var command = try BenchCommand.parseAsRoot()
             try command.run()

@@ -46,6 +46,8 @@ struct Session {
     /// Ends a run with the first signal, and the process with the second.
     static func watchSignals() -> Interruption {
         let interruption = Interruption()
+        // Before any other thread is there: they all leave signals to the one that waits for them.
+        Signals.block()
         Signals.watch { _ in
             if interruption.isAsked { exitNow(130) }
             interruption.ask()

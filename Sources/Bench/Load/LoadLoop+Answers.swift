@@ -86,7 +86,9 @@ extension LoadLoop {
         drop(slot, .reset)
     }
 
-    func failed(_ error: SystemError, tag slot: UInt32) { drop(slot, .reset) }
+    func failed(_ error: SystemError, tag slot: UInt32) {
+        if connections.at(slot).pointee.state == .connecting { connectFailed(slot, error) } else { drop(slot, .reset) }
+    }
 
     func sent(_ count: Int, tag slot: UInt32) {
         let connection = connections.at(slot)

@@ -31,7 +31,7 @@ extension LoadLoop {
             }
             connection.pointee.stream = Stream(id: id, reactor: reactor)
         } catch {
-            connectFailed(slot)
+            connectFailed(slot, error)
         }
     }
 
@@ -42,7 +42,8 @@ extension LoadLoop {
         if isPlanned { list(slot) } else { fill(slot, .read()) }
     }
 
-    private func connectFailed(_ slot: UInt32) {
+    func connectFailed(_ slot: UInt32, _ error: SystemError) {
+        connectError = error
         let connection = connections.at(slot)
         if let stream = connection.pointee.stream.take() { stream.close() }
         connection.pointee.state = .closed
@@ -82,7 +83,7 @@ extension LoadLoop {
     func drop(_ slot: UInt32, _ error: ErrorClass?) {
         let connection = connections.at(slot)
         guard connection.pointee.state != .closed else { return }
-        if connection.pointee.state == .connecting { return connectFailed(slot) }
+        if connection.pointee.state == .connecting { return connectFailed(slot, .connectionReset) }
         if let stream = connection.pointee.stream.take() { stream.close() }
         connection.pointee.state = .closed
         if error != nil, !connection.pointee.inFlight.isEmpty { connection.pointee.failures += 1 }
@@ -111,7 +112,7 @@ extension LoadLoop {
             switch connection.pointee.state {
             case .closed: break
             case .connecting:
-                if now - connection.pointee.connectingSince > settings.timeout { connectFailed(slot) }
+                if now - connection.pointee.connectingSince > settings.timeout { connectFailed(slot, .timedOut) }
             case .open:
                 guard let oldest = connection.pointee.inFlight.first else { return }
                 if now - oldest.pointee.sentAt > settings.timeout { drop(slot, .timeout) }

@@ -50,6 +50,8 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     var triedCount = 0
     var connectingCount = 0
     var inFlightCount = 0
+    /// Why the last connection could not be made.
+    var connectError: SystemError?
     private(set) var measuringFrom = Instant(nanoseconds: .max)
     private(set) var measuringUntil = Instant(nanoseconds: .max)
     private var schedule: Schedule?

@@ -48,7 +48,7 @@ struct LoadRun {
         let recorder = Recorder(kindCount: kinds.count, loopCount: loopCount, pids: ["self"] + pids)
         let ready = Latch(loopCount)
         let done = Latch(loopCount)
-        let open = Locked(0)
+        let open = Locked((count: 0, error: SystemError?.none))
         var members: [Member] = []
         for index in 0..<loopCount {
             let member = try Member(index: index, connections: settings.connections)
@@ -58,8 +58,8 @@ struct LoadRun {
                     reactor: reactor, settings: settings, share: share, scenario: makeScenario(share),
                     recorder: recorder,
                     ready: { loop in
-                        let count = loop.openCount
-                        open.withLock { $0 += count }
+                        let (count, error) = (loop.openCount, loop.connectError)
+                        open.withLock { $0 = ($0.count + count, error ?? $0.error) }
                         ready.countDown()
                     },
                     done: { _ in done.countDown() })
@@ -68,9 +68,12 @@ struct LoadRun {
         }
         defer { for member in members { member.stop() } }
         while !ready.wait(Self.lookEvery), !interruption.isAsked {}
-        guard open.withLock({ $0 }) > 0 else {
+        let (openCount, error) = open.withLock { $0 }
+        guard openCount > 0 else {
+            let reason = error.map { ": \($0)" } ?? ""
             throw RunFailure(
-                description: "no connection to \(settings.target.authority) (\(settings.target.address)) could be made")
+                description: "no connection to \(settings.target.authority) (\(settings.target.address)) could be made"
+                    + reason)
         }
         let start = Instant.read() + Self.startDelay
         for member in members { member.onLoop { $0.begin(at: start) } }

@@ -94,7 +94,7 @@ extension Report {
             ]
         }
         return "<h2>Steps towards p99 ≤ \(microsText(knee.p99MicrosMax))</h2>"
-            + Self.table(["offered/s", "answered/s", "p99", "failed", ""], rows)
+            + Self.table(["offered/s", "answered/s", "p99", "failed", ""], rows) + "<figure>\(kneePlot(knee))</figure>"
     }
 
     private static func table(_ names: [String], _ rows: [[String]]) -> String {
@@ -106,6 +106,18 @@ extension Report {
     }
 
     // MARK: Plots
+
+    private func kneePlot(_ knee: KneeReport) -> String {
+        let steps = knee.steps.sorted { $0.rate < $1.rate }
+        let bound = Plot.Line(name: "bound", style: "d", points: steps.map { (x: $0.rate, y: knee.p99MicrosMax) })
+        let p99 = Plot.Line(name: "p99", style: "b", points: steps.map { (x: $0.rate, y: $0.p99Micros) })
+        let step = Plot.roundStep((steps.last?.rate ?? 1) / 6)
+        let ticks = (0...7).map { (x: Double($0) * step, text: rateText(Double($0) * step)) }
+        return Plot(
+            title: "p99 by offered rate", lines: [bound, p99], yScale: .logarithmic, yText: microsText, xTicks: ticks,
+            xLabel: "offered/s"
+        ).svg()
+    }
 
     private func plots() -> [String] {
         // A second that was not measured to its end would look like a fall.
@@ -150,8 +162,8 @@ extension Report {
         margin:2rem auto;padding:0 1rem}h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:1.8rem 0 .5rem}\
         .facts{color:var(--soft);margin:0 0 1rem}.facts span:not(:last-child)::after{content:" ·"}\
         .warnings{border-left:3px solid var(--b);margin:1rem 0;padding:.2rem 0 .2rem 1.6rem}\
-        .tiles{display:flex;flex-wrap:wrap;gap:.6rem}.tiles div{background:var(--box);border-radius:8px;\
-        padding:.6rem .9rem;min-width:6.5rem}.tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}\
+        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.4rem,1fr));gap:.6rem}.tiles div{background:var(--box);border-radius:8px;\
+        padding:.6rem .8rem}.tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}\
         .tiles span{color:var(--soft);font-size:.85rem}.wide{overflow-x:auto}\
         table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.25rem .8rem;text-align:right;\
         border-bottom:1px solid var(--rule);white-space:nowrap}th:first-child,td:first-child{text-align:left;padding-left:0}\

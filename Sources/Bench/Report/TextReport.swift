@@ -88,7 +88,7 @@ extension Report {
 
     static func stepText(_ step: KneeSearch.Step) -> String {
         "  \(rateText(step.rate).leftPadded(10))/s offered  \(rateText(step.achievedRate).leftPadded(10))/s answered  "
-            + "p99 \(microsText(step.p99Micros).leftPadded(8))  failed \(percentText(step.failedShare).leftPadded(6))  "
+            + "p99 \(microsText(step.p99Micros).leftPadded(8))  failed \(percentText(step.failedShare).leftPadded(8))  "
             + (step.isGood ? "good" : "too much")
     }
 

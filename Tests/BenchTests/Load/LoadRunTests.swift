@@ -104,7 +104,7 @@ import Testing
         let server = try DelayServer(Delays(stallAt: 10, stall: .seconds(30)))
         let report = try run(server.port) {
             $0.requests = 12
-            $0.timeout = .milliseconds(100)
+            $0.timeout = .milliseconds(400)
         }
         #expect(report.answered == 9 && report.errors["timeout"] == 3)
         #expect(report.reconnects >= 2)
@@ -126,6 +126,7 @@ import Testing
         let port = try FreePort.next()
         let failure = try #require(throws: RunFailure.self) { try run(port) { $0.requests = 1 } }
         #expect(failure.description.contains("127.0.0.1:\(port)"))
+        #expect(failure.description.contains("Connection refused"))
     }
 
     @Test func `a server that speaks something else is a protocol error`() throws {
@@ -139,6 +140,25 @@ import Testing
         let report = try run(server.port) { $0.requests = 20 }
         #expect(report.answered + (report.errors["reset"] ?? 0) == 20)
         #expect(report.answered > 0 && (report.errors["reset"] ?? 0) > 0)
+    }
+
+    @Test func `answers that come in pieces, and those that end with the connection, are answers`() throws {
+        let answers = [
+            "HTTP/1.1 20|0 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\na|bc",
+            "HTTP/1.1 200 OK\r\n\r\nuntil| it closes",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab|\r\n0\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\n|HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        ]
+        let server = try RawServer { answers[$0 % answers.count] }
+        let report = try run(server.port) { $0.requests = 12 }
+        #expect(report.good == 12 && report.errorCount == 0, "\(report.errors)")
+    }
+
+    @Test func `an answer to nothing is a protocol error`() throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        let server = try RawServer { _ in answer + answer }
+        let report = try run(server.port) { $0.requests = 3 }
+        #expect(report.answered == 3 && (report.errors["protocol"] ?? 0) >= 2)
     }
 
     @Test func `an interrupted run reports what it has`() throws {

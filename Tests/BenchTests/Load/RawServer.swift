@@ -1,4 +1,4 @@
-// A server that sends what the test says, whatever it was asked: one answer a connection, then it closes.
+// A server that sends what the test says, whatever it was asked: one answer a connection, in pieces, then it closes.
 
 import Reactor
 
@@ -7,7 +7,7 @@ final class RawServer: @unchecked Sendable {
     let port: Int
     private let thread: ReactorThread
 
-    /// - Parameter answer: what the n-th connection, from 0, is sent.
+    /// - Parameter answer: what the n-th connection, from 0, is sent; a `|` parts what is sent a moment later.
     init(_ answer: @escaping @Sendable (Int) -> String) throws {
         let reactor = try Reactor(index: 0, descriptorsMax: 1024)
         let listener = try Descriptor.listen(host: "127.0.0.1", port: 0, sharedPort: false)
@@ -28,10 +28,11 @@ final class RawServer: @unchecked Sendable {
     }
 }
 
-private final class RawOwner: ListenerOwner, StreamOwner {
+private final class RawOwner: ListenerOwner, StreamOwner, TimerOwner {
     private let reactor: Reactor
     private let answer: (Int) -> String
     private var streams: [UInt32: SlotID] = [:]
+    private var rests: [UInt32: [Substring]] = [:]
     private var count = 0
 
     init(_ reactor: Reactor, _ answer: @escaping (Int) -> String) {
@@ -46,12 +47,22 @@ private final class RawOwner: ListenerOwner, StreamOwner {
     }
 
     func received(_ bytes: RawSpan, tag: UInt32) {
-        guard let id = streams[tag] else { return }
-        var text = answer(Int(tag))
+        guard streams[tag] != nil, rests[tag] == nil else { return }
+        rests[tag] = answer(Int(tag)).split(separator: "|", omittingEmptySubsequences: false)
+        sendNext(tag)
+    }
+
+    private func sendNext(_ tag: UInt32) {
+        guard let id = streams[tag], var rest = rests[tag] else { return }
+        var text = String(rest.removeFirst())
+        rests[tag] = rest
         // Short enough for the kernel to take at once.
         text.withUTF8 { _ = reactor.poller.send(id, UnsafeRawBufferPointer($0)) }
-        close(tag)
+        if rest.isEmpty { return close(tag) }
+        _ = reactor.schedule(at: reactor.now + .milliseconds(5), self, tag: UInt64(tag))
     }
+
+    func timerFired(tag: UInt64) { sendNext(UInt32(tag)) }
 
     private func close(_ tag: UInt32) {
         if let id = streams.removeValue(forKey: tag) { reactor.poller.remove(id) }
