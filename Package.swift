@@ -11,12 +11,14 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "taxlien-gateway",
     products: [
-        .executable(name: "gateway", targets: ["Gateway"])
+        .executable(name: "gateway", targets: ["Gateway"]),
+        .executable(name: "gateway-bench", targets: ["Bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -42,10 +44,20 @@ let package = Package(
             ],
             resources: [.embedInCode("Work/Scripts"), .embedInCode("App/Migrations")],
             swiftSettings: strict + [.strictMemorySafety()]),
+        .executableTarget(
+            name: "Bench",
+            dependencies: [
+                "Reactor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict),
         .target(name: "TestSupport", dependencies: ["Reactor"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests", dependencies: ["Gateway", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests", dependencies: ["Bench", "Reactor", "TestSupport"], swiftSettings: strict),
     ]
 )

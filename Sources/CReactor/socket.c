@@ -130,16 +130,24 @@ static int connect_socket(int fd, const struct sockaddr *address, socklen_t size
     return fail_closed(fd);
 }
 
-int cr_connect_tcp(const char *host, uint16_t port) {
-    struct sockaddr_storage storage;
-    socklen_t size;
+int cr_connect_tcp(const char *host, uint16_t port) { return cr_connect_tcp_from(NULL, host, port); }
+
+int cr_connect_tcp_from(const char *local, const char *host, uint16_t port) {
+    struct sockaddr_storage storage, from;
+    socklen_t size, from_size = 0;
     int status = parse_host(host, port, &storage, &size);
+    if (status == 0 && local) status = parse_host(local, 0, &from, &from_size);
     if (status < 0) return status;
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (local) {
+        /* The kernel chooses the port at connect, when it knows the whole pair. */
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(fd, (struct sockaddr *)&from, from_size) < 0) return fail_closed(fd);
+    }
     return connect_socket(fd, (struct sockaddr *)&storage, size);
 }
 

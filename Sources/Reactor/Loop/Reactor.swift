@@ -42,6 +42,10 @@ public final class Reactor: @unchecked Sendable {
     /// Called after each turn with the time spent working and waiting: for metrics.
     public var turned: ((_ worked: Interval, _ waited: Interval) -> Void)?
 
+    /// The wait that follows ends at this time at the latest, to the microsecond; then the turn ends as ever, and its
+    /// participants are told. For what cannot live with the timers' millisecond. nil: no such time.
+    public var wakeUpAt: Instant?
+
     private let mailbox: Mailbox
     private var mailboxWatch: MailboxWatch?
     private var timers: TimerWheel<(owner: any TimerOwner, tag: UInt64)>
@@ -140,7 +144,8 @@ public final class Reactor: @unchecked Sendable {
 
     private func timeUntilWork(_ start: Instant) -> Interval? {
         if executor.hasJobs || turnsAgain { return .zero }
-        guard let next = timers.nextWakeUp() else { return nil }
+        let timer = timers.nextWakeUp()
+        guard let next = wakeUpAt.map({ min($0, timer ?? $0) }) ?? timer else { return nil }
         return max(.zero, next - start)
     }
 
@@ -149,6 +154,10 @@ public final class Reactor: @unchecked Sendable {
         executor.accept(jobs)
         for message in messages { message() }
     }
+
+    /// Has the loop's waits end when they are due. Called once, on the reactor's thread; by default the kernel may add
+    /// 50 µs to each, so that it wakes less.
+    public func waitExactly() { cr_thread_wait_exactly() }
 
     // MARK: For any thread
 

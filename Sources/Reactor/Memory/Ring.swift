@@ -3,11 +3,12 @@
 
 /// Values appended at the tail and taken at the head.
 public struct Ring<Element: ~Copyable>: ~Copyable {
-    private let storage: UnsafeMutablePointer<Element>
-    private let mask: Int
-    private var head = 0
+    @usableFromInline let storage: UnsafeMutablePointer<Element>
+    @usableFromInline let mask: Int
+    @usableFromInline var head = 0
     public let countMax: Int
-    public private(set) var count = 0
+    @usableFromInline var held = 0
+    @inlinable public var count: Int { held }
 
     public init(countMax: Int) {
         precondition(countMax > 0 && countMax <= 1 << 30, "ring size out of range")
@@ -23,26 +24,28 @@ public struct Ring<Element: ~Copyable>: ~Copyable {
         storage.deallocate()
     }
 
-    public var isEmpty: Bool { count == 0 }
-    public var isFull: Bool { count == countMax }
+    @inlinable public var isEmpty: Bool { count == 0 }
+    @inlinable public var isFull: Bool { count == countMax }
 
     /// Appends a value; more than `countMax` is a bug and traps.
+    @inlinable
     public mutating func append(_ value: consuming Element) {
         precondition(count < countMax, "appended to a full ring")
         (storage + ((head + count) & mask)).initialize(to: value)
-        count += 1
+        held += 1
     }
 
     /// The oldest value, which stays where it is until it is taken; nil when there is none.
-    public var first: UnsafeMutablePointer<Element>? { count == 0 ? nil : storage + head }
+    @inlinable public var first: UnsafeMutablePointer<Element>? { count == 0 ? nil : storage + head }
 
     /// Takes the oldest value; taking from an empty ring is a bug and traps.
+    @inlinable
     @discardableResult
     public mutating func removeFirst() -> Element {
         precondition(count > 0, "took from an empty ring")
         let value = (storage + head).move()
         head = (head + 1) & mask
-        count -= 1
+        held -= 1
         return value
     }
 }

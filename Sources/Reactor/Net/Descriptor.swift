@@ -49,9 +49,11 @@ extension Descriptor {
         try opened(cr_listen_unix(path, backlog))
     }
 
-    /// Starts a connection to a numeric address.
-    public static func connect(host: String, port: UInt16) throws(SystemError) -> Descriptor {
-        try opened(cr_connect_tcp(host, port))
+    /// Starts a connection to a numeric address, from `local` (numeric too) where it is given.
+    public static func connect(
+        host: String, port: UInt16, from local: String? = nil
+    ) throws(SystemError) -> Descriptor {
+        try opened(local.map { cr_connect_tcp_from($0, host, port) } ?? cr_connect_tcp(host, port))
     }
 
     /// Connects to a Unix socket.

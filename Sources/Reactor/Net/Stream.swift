@@ -33,17 +33,18 @@ public struct Stream: ~Copyable {
     public var unsentBytes: Int { gathering.count + leaving.count }
 
     /// Lends the gathering buffer to `body`, which appends to it.
+    /// - Parameter bytes: about as many as will be written: for much, a large buffer is borrowed where one is kept.
     @inlinable
     public mutating func write<Failure: Error, Result>(
-        _ body: (inout ByteBuffer) throws(Failure) -> Result
+        expecting bytes: Int = BufferPool.freshBytes, _ body: (inout ByteBuffer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        borrowBuffer()
+        borrowBuffer(expecting: bytes)
         return try append(body)
     }
 
     @usableFromInline
-    mutating func borrowBuffer() {
-        if gathering.capacity == 0 { gathering = reactor.buffers.take() }
+    mutating func borrowBuffer(expecting bytes: Int) {
+        if gathering.capacity == 0 { gathering = reactor.buffers.take(expecting: bytes) }
     }
 
     @usableFromInline

@@ -32,6 +32,9 @@ int cr_accept(int listener, struct cr_address *peer);
 int cr_connect_tcp(const char *host, uint16_t port);
 int cr_connect_unix(const char *path);
 
+/* The same from a numeric local address, so that one client may have more connections than one address has ports. */
+int cr_connect_tcp_from(const char *local, const char *host, uint16_t port);
+
 /* The pending error of a socket (0 when none), as a positive errno. */
 int cr_socket_error(int fd);
 

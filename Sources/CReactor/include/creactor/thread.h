@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Starts a thread that runs `body(context)`. `cpu` >= 0 pins it there (a refusal is ignored: it is only a hint). */
@@ -28,6 +29,9 @@ static inline void cr_eventfd_drain(int fd) {
     ssize_t ignored = read(fd, &count, sizeof count);
     (void)ignored;
 }
+
+/* Has the calling thread's waits end when they are due: by default the kernel may add 50 us to each. */
+static inline void cr_thread_wait_exactly(void) { prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); }
 
 /* Waits until `fd` is readable: 1, or 0 after timeout_ms (< 0: for ever). For threads that may block. */
 int cr_wait_readable(int fd, int timeout_ms);

@@ -1,0 +1,79 @@
+// Where the load goes: the URL's parts, and the numeric address behind its host. Plain data, made once at the start.
+// TLS begins here: a target that says https becomes a connection whose stream does TLS. Source: RFC 3986, RFC 9110 4.2.
+
+import Reactor
+
+/// A wrong option: the sentence says which and what was expected.
+struct BadOption: Error, Equatable, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+struct Target: Sendable {
+    /// As it was given.
+    let text: String
+    let host: String
+    let port: UInt16
+    /// Path and query, from the slash on.
+    let path: String
+    /// Numeric; empty until `resolve`.
+    private(set) var address = ""
+
+    init(_ text: String) throws(BadOption) {
+        self.text = text
+        guard let mark = text.firstRange(of: "://") else {
+            throw BadOption("\(text): expected http://HOST[:PORT][/PATH]")
+        }
+        switch text[..<mark.lowerBound].lowercased() {
+        case "http": break
+        case "https": throw BadOption("\(text): https is not supported yet; measure the plain listener")
+        case let scheme: throw BadOption("\(text): \(scheme) is not http")
+        }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw BadOption("\(text): holds a character that an URL must percent-encode")
+        }
+        let rest = text[mark.upperBound...].prefix { $0 != "#" }
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        let tail = rest[end...]
+        path = tail.isEmpty ? "/" : tail.hasPrefix("/") ? String(tail) : "/" + tail
+        (host, port) = try Self.authority(rest[..<end], of: text)
+    }
+
+    private static func authority(_ text: Substring, of url: String) throws(BadOption) -> (String, UInt16) {
+        guard !text.contains("@") else { throw BadOption("\(url): credentials belong in --token or --header") }
+        var host = text
+        var portText: Substring?
+        if text.hasPrefix("["), let close = text.firstIndex(of: "]") {
+            host = text[text.index(after: text.startIndex)..<close]
+            let after = text[text.index(after: close)...]
+            if !after.isEmpty { portText = after.dropFirst(after.hasPrefix(":") ? 1 : 0) }
+        } else if let colon = text.lastIndex(of: ":") {
+            host = text[..<colon]
+            portText = text[text.index(after: colon)...]
+        }
+        guard !host.isEmpty else { throw BadOption("\(url): has no host") }
+        guard let portText else { return (String(host), 80) }
+        guard let port = UInt16(portText), port > 0 else { throw BadOption("\(url): \(portText) is no port") }
+        return (String(host), port)
+    }
+
+    /// The Host header's value.
+    var authority: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == 80 ? name : "\(name):\(port)"
+    }
+
+    /// The same target with another path.
+    func with(path: String) throws(BadOption) -> Target { try Target("http://\(authority)\(path)") }
+
+    /// Looks the host up. Blocks.
+    mutating func resolve() throws(BadOption) {
+        do throws(SystemError) {
+            address = try PeerAddress.resolve(host)
+        } catch {
+            throw BadOption("\(host): unknown host")
+        }
+    }
+
+    var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
+}
