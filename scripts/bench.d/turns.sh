@@ -96,21 +96,26 @@ enqueue() { # PLATFORM COUNT
     [[ $answer == *"\"accepted\":$2,"* ]] || die "tasks were not queued: $answer"
 }
 
+queue() {
+    curl -s --max-time 10 -H "X-Ops-Token: $ops_token" "http://127.0.0.1:$port/internal/queue"
+}
+
 # A gateway of its own on an empty queue: what is leased here must not come back into another turn.
 turn_work() {
-    local tool=(--connections "$CONNECTIONS" --no-enqueue)
+    local line warm_up=$((PULLS / 10))
     redis-cli -s "$redis_socket" FLUSHALL >/dev/null
     start_gateway GATEWAY_WORKER_RATE_PER_MINUTE=0 GATEWAY_OPS_TOKENS="$ops_token"
-    tool+=(--url "http://127.0.0.1:$port" --server-pid "$gateway_pid")
-    # Each worker pulls one task and is busy with it for longer than this turn takes: nothing but pulls.
-    # The warm-up takes its share of the workers; should it take too many, the time ends the run.
-    enqueue pulled $((2 * PULLS))
+    # Nothing but pulls, each with a task to get.
+    enqueue pulled $((PULLS + warm_up))
     pin "$SERVER_CORE" "$gateway_pid"
-    bench work "${tool[@]}" --platforms pulled --workers $((2 * PULLS)) --process 1h --requests "$PULLS" --duration 5s --warmup 100ms
-    note pull_us "$(reported server.cpuMicrosPerRequest)"
+    line=$(run_load "$port" "$gateway_pid" --mode get --path '/internal/work?capacity=1&platforms=pulled' --warm-up "$warm_up" \
+        --requests "$PULLS")
+    [[ $(queue) == *"\"leased\":$((PULLS + warm_up)),"* ]] || die "some pulls got no task: $(queue)"
+    note pull_us "$(value_of server_us "$line")"
     enqueue finished "$TASKS"
     pin "$ALL_CORES" "$gateway_pid"
-    bench work "${tool[@]}" --platforms finished --capacity 20 --tasks "$TASKS"
+    bench work --url "http://127.0.0.1:$port" --connections "$CONNECTIONS" --platforms finished --capacity 20 --tasks "$TASKS" \
+        --no-enqueue
     note tasks_rate "$(awk -v tasks="$(reported 'tasks completed')" -v seconds="$(reported seconds)" 'BEGIN { printf "%.0f", tasks / seconds }')"
     stop_gateway
     redis-cli -s "$redis_socket" FLUSHALL >/dev/null
@@ -143,14 +148,11 @@ descriptors() { # PID
 # In a fresh process, whose memory nothing but heartbeats has grown. What the idle connections cost is the growth over that.
 hold_idle() { # NAME CONNECTIONS
     local name=$1 count=$2 idle_pid before deadline=$((SECONDS + 60)) url
-    (($(ulimit -n) > count + 1000)) || {
-        leave_out "$name" "this shell may open $(ulimit -n) descriptors only"
-        return
-    }
     start_gateway GATEWAY_WORKER_RATE_PER_MINUTE=0
     pin "$SERVER_CORE" "$gateway_pid"
     url=http://127.0.0.1:$port
     bench heartbeat --url "$url" --connections "$CONNECTIONS" --duration "${MEASURE_SECONDS}s" --warmup "${WARMUP_SECONDS}s"
+    note "${name}_count" "$count"
     note "${name}_rate_before" "$(product "$(reported achievedRate)" 1 0)"
     before=$(resident_kb "$gateway_pid")
     taskset -c "$LOAD_CORES" "$bench_tool" idle --url "$url/health" --connections "$count" --sources 127.0.0.1,127.0.0.2 \
@@ -173,7 +175,16 @@ hold_idle() { # NAME CONNECTIONS
 }
 
 turn_idle_10k() { hold_idle idle_10k 10000; }
-turn_idle_50k() { hold_idle idle_50k 50000; }
+
+# As many as asked for, or as this shell's limit of descriptors allows.
+turn_idle_most() {
+    local count=50000 most=$(($(ulimit -n) - 1500))
+    if ((most < count)); then
+        remark "fewer than 50,000 connections are held: a process may open $(ulimit -n) descriptors here"
+        count=$most
+    fi
+    hold_idle idle_most "$count"
+}
 
 # --- the tool itself ---
 
