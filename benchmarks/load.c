@@ -1,6 +1,7 @@
 /* A closed-loop HTTP load generator: every connection has one request in flight, all on one thread over epoll.
  * For scripts/allocations and scripts/bench. It reports what happened in the measured part, behind a warm-up:
  * requests, errors, rate, CPU time of the server process by the kernel's accounting, and the allocation counters.
+ * Where none of that is needed, gateway-bench is the tool; this one is its independent check.
  * Limits: CONNECTIONS_MAX connections, ITEMS_MAX results a post; answers of ANSWER_MAX bytes at most. */
 #include <errno.h>
 #include <arpa/inet.h>
@@ -31,7 +32,7 @@ struct connection {
 
 static struct {
     const char *mode, *host, *token, *path, *counters;
-    int port, connections, items, server_pid, idle_seconds;
+    int port, connections, items, server_pid;
     long requests, warm_up, first;
     size_t bytes;
 } options = {.mode = "heartbeat", .host = "127.0.0.1", .token = "", .path = "/health", .connections = 64, .items = 1,
@@ -72,18 +73,6 @@ static double cpu_nanoseconds(int pid) {
     }
     closedir(tasks);
     return sum;
-}
-
-static long resident_kilobytes(int pid) {
-    char path[64], line[128];
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    FILE *file = fopen(path, "r");
-    long kilobytes = -1;
-    if (!file) return -1;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "VmRSS: %ld", &kilobytes) == 1) break;
-    fclose(file);
-    return kilobytes;
 }
 
 static volatile struct allocation_counters *counters;
@@ -276,24 +265,11 @@ static void run(void) {
     report(&before, &after, done - counted_from);
 }
 
-/* Each connection asks once, so that it is no stranger, and then says nothing. */
-static void hold_idle(void) {
-    long before = resident_kilobytes(options.server_pid);
-    options.requests = options.connections;
-    options.warm_up = 0;
-    for (int index = 0; index < options.connections; index++) open_connection(&connections[index]);
-    run();
-    sleep((unsigned)options.idle_seconds);
-    long after = resident_kilobytes(options.server_pid);
-    printf("idle_connections=%d resident_before_kb=%ld resident_kb=%ld bytes_each=%.0f\n", options.connections, before, after,
-           (double)(after - before) * 1024 / options.connections);
-}
-
 static void parse_options(int argc, char **argv) {
     static const struct option names[] = {
         {"mode", 1, 0, 'm'}, {"port", 1, 0, 'p'}, {"token", 1, 0, 't'}, {"connections", 1, 0, 'c'}, {"requests", 1, 0, 'n'},
         {"warm-up", 1, 0, 'w'}, {"items", 1, 0, 'i'}, {"bytes", 1, 0, 'b'}, {"first", 1, 0, 'f'}, {"server-pid", 1, 0, 's'},
-        {"counters", 1, 0, 'a'}, {"path", 1, 0, 'g'}, {"idle-seconds", 1, 0, 'd'}, {0, 0, 0, 0}};
+        {"counters", 1, 0, 'a'}, {"path", 1, 0, 'g'}, {0, 0, 0, 0}};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'm': options.mode = optarg; break;
@@ -308,11 +284,9 @@ static void parse_options(int argc, char **argv) {
         case 's': options.server_pid = atoi(optarg); break;
         case 'a': options.counters = optarg; break;
         case 'g': options.path = optarg; break;
-        case 'd': options.idle_seconds = atoi(optarg); break;
         default:
-            fprintf(stderr, "usage: load --mode heartbeat|results|get|idle --port N --token T [--connections N] [--requests N]\n"
-                            "  [--warm-up N] [--items N] [--bytes N] [--first ROW] [--server-pid PID] [--counters FILE] [--path P]\n"
-                            "  [--idle-seconds N]\n");
+            fprintf(stderr, "usage: load --mode heartbeat|results|get --port N --token T [--connections N] [--requests N]\n"
+                            "  [--warm-up N] [--items N] [--bytes N] [--first ROW] [--server-pid PID] [--counters FILE] [--path P]\n");
             exit(2);
         }
     }
@@ -329,13 +303,12 @@ int main(int argc, char **argv) {
     map_counters();
     poller = epoll_create1(EPOLL_CLOEXEC);
     connections = calloc((size_t)options.connections, sizeof *connections);
-    int is_idle = !strcmp(options.mode, "idle");
     size_t request_bytes = strcmp(options.mode, "results") ? 2048 : 4096 + (size_t)options.items * (options.bytes + 512);
     for (int index = 0; index < options.connections; index++) {
         connections[index].request = malloc(request_bytes);
-        connections[index].answer = malloc(is_idle ? 4096 : ANSWER_MAX);
-        if (!is_idle) open_connection(&connections[index]);
+        connections[index].answer = malloc(ANSWER_MAX);
+        open_connection(&connections[index]);
     }
-    if (is_idle) hold_idle(); else run();
+    run();
     return errors != 0;
 }

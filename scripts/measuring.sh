@@ -1,5 +1,6 @@
 # Sourced by scripts that measure a gateway: builds the C tools, starts a private Redis and PostgreSQL and a gateway
-# with one reactor, and ends them all. Sets `work` (a temporary folder), `port`, `token`, `gateway_pid`.
+# with one reactor, and ends them all. Sets `work` (a temporary folder), `port`, `token`, `gateway_pid`. Processes that are
+# recorded in $work/children end with the script, however it ends.
 # shellcheck shell=bash
 
 readonly MEASURED_READY_SECONDS_MAX=30
@@ -34,9 +35,15 @@ end_measuring() {
     exit "$code"
 }
 
+# Builds a program of ours and prints where it is.
+build_product() { # NAME
+    local build=(swift build --configuration release --package-path "$root" --product "$1")
+    "${build[@]}" >&2 || die "cannot build $1"
+    echo "$("${build[@]}" --show-bin-path)/$1"
+}
+
 build_gateway() {
-    swift build --configuration release --package-path "$root" --product gateway >&2
-    gateway=$(swift build --configuration release --package-path "$root" --product gateway --show-bin-path)/gateway
+    gateway=$(build_product gateway)
 }
 
 # Compiles a C program or library of ours; more arguments go to the compiler.
@@ -50,13 +57,13 @@ start_services() {
     local name value
     while IFS='=' read -r name value; do
         case $name in
-            REDIS_SOCKET) export GATEWAY_REDIS_URL=unix://$value ;;
+            REDIS_SOCKET) redis_socket=$value && export GATEWAY_REDIS_URL=unix://$value ;;
             REDIS_PID) redis_pid=$value ;;
             POSTGRES_URL) export GATEWAY_POSTGRES_URL=$value ;;
             POSTGRES_PID) postgres_pid=$value ;;
         esac
     done < <("$root/scripts/services" start "$work/services")
-    [[ -n ${redis_pid:-} && -n ${postgres_pid:-} ]] || die "the services did not start"
+    [[ -n ${redis_pid:-} && -n ${redis_socket:-} && -n ${postgres_pid:-} ]] || die "the services did not start"
     "$gateway" migrate >&2
 }
 
@@ -72,7 +79,14 @@ free_port() {
     die "no free port"
 }
 
+# A background process of ours; its pid alone may be somebody else's by the time it is ended.
+record_child() { # NAME PID
+    mkdir -p "$work/children"
+    echo "$2 $(cut -d ' ' -f 22 "/proc/$2/stat")" >"$work/children/$1"
+}
+
 # Starts the gateway; arguments are NAME=value pairs for its environment, and a command such as taskset before it.
+# Tells `gateway_pid` and `port`.
 start_gateway() { # ARGUMENTS…
     local deadline=$((SECONDS + MEASURED_READY_SECONDS_MAX))
     port=$(free_port)
@@ -80,8 +94,7 @@ start_gateway() { # ARGUMENTS…
         GATEWAY_ACCESS_LOG=errors GATEWAY_CONNECTIONS_MAX=100000 GATEWAY_CONNECTIONS_PER_ADDRESS_MAX=100000 \
         "$@" "$gateway" serve >"$work/gateway.log" 2>&1 &
     gateway_pid=$!
-    mkdir -p "$work/children"
-    echo "$gateway_pid $(cut -d ' ' -f 22 "/proc/$gateway_pid/stat")" >"$work/children/gateway"
+    record_child gateway "$gateway_pid"
     until [[ $(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "http://127.0.0.1:$port/health/ready") == 200 ]]; do
         kill -0 "$gateway_pid" 2>/dev/null || die "the gateway ended: $(tail -n 3 "$work/gateway.log")"
         ((SECONDS < deadline)) || die "the gateway does not become ready: $(tail -n 3 "$work/gateway.log")"

@@ -3,7 +3,6 @@
 
 import Foundation
 import Reactor
-import Synchronization
 
 public final class GatewayProcess: Sendable {
     /// Tokens of every gateway that the tests start, unless the environment says otherwise.

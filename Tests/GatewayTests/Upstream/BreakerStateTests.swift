@@ -2,7 +2,6 @@
 
 import Foundation
 import Reactor
-import Synchronization
 import TestSupport
 import Testing
 
