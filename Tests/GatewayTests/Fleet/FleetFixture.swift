@@ -62,18 +62,6 @@ final class FleetFixture {
     var database: PostgresQuery { PostgresQuery(url: postgresURL) }
 
     subscript(index: Int) -> TestSupport.GatewayProcess { gateways[index] }
-
-    /// Heartbeats of a worker until one is later than all that was delivered so far: the queue tells times apart by the
-    /// millisecond, and one of the delivery's own does not confirm it.
-    func confirm(_ worker: String, at index: Int) throws {
-        let time = try redis.command("TIME").array ?? []
-        let (seconds, micros) = (Double(time[0].string ?? "") ?? 0, Double(time[1].string ?? "") ?? 0)
-        try eventually("\(worker) is heard after its delivery") {
-            try gateways[index].heartbeat(worker)
-            let seen = try redis.command("ZSCORE", "{parcel:0}:seen", worker).string.flatMap(Double.init)
-            return (seen ?? 0) > (seconds * 1000 + micros / 1000).rounded(.down)
-        }
-    }
 }
 
 extension TestSupport.GatewayProcess {
