@@ -57,16 +57,19 @@ run_load() { # PORT PID ARGUMENTS…
         --bytes "$PAYLOAD_BYTES" "$@" || die "the load generator failed"
 }
 
-# Heartbeats in a closed loop: CPU of the server and of Redis a request, and the rate.
+# Heartbeats in a closed loop: CPU of the server and of Redis a request, of both together, and the rate.
 heartbeats() { # NAME
-    local redis_before rate
+    local redis_before rate server_us redis_us
     redis_before=$(cpu_ns "$redis_pid")
     bench heartbeat --url "http://127.0.0.1:${port_of[$1]}" --connections "$CONNECTIONS" --duration "${MEASURE_SECONDS}s" \
         --warmup "${WARMUP_SECONDS}s" --server-pid "${pid_of[$1]}"
     rate=$(reported achievedRate)
-    note "$1_us" "$(reported server.cpuMicrosPerRequest)"
-    note "$1_rate" "${rate%.*}"
+    server_us=$(reported server.cpuMicrosPerRequest)
     # Warm-up included, at the rate of what was measured.
-    note "$1_redis_us" "$(awk -v ns="$(($(cpu_ns "$redis_pid") - redis_before))" -v rate="$rate" \
-        -v seconds="$MEASURE_SECONDS" -v warm="$WARMUP_SECONDS" 'BEGIN { printf "%.3f", ns / 1000 / rate / (seconds + warm) }')"
+    redis_us=$(awk -v ns="$(($(cpu_ns "$redis_pid") - redis_before))" -v rate="$rate" \
+        -v seconds="$MEASURE_SECONDS" -v warm="$WARMUP_SECONDS" 'BEGIN { printf "%.3f", ns / 1000 / rate / (seconds + warm) }')
+    note "$1_us" "$server_us"
+    note "$1_rate" "${rate%.*}"
+    note "$1_redis_us" "$redis_us"
+    note "$1_both_us" "$(awk -v a="$server_us" -v b="$redis_us" 'BEGIN { printf "%.3f", a + b }')"
 }

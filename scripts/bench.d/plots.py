@@ -79,6 +79,6 @@ def costs(found) -> str:
     high = max(high, low + 1)
     marks = [(10.0**power, f"{10.0 ** power:g} µs") for power in range(low, high + 1)]
     return drawing(
-        "What a heartbeat costs: CPU of the server process, µs a request",
+        "What a heartbeat costs: CPU of the server and Redis together, µs a request",
         "Logarithmic. 64 connections, one core; Redis confirms it where not said otherwise.",
         found, lambda value: max(0.0, (math.log10(value) - low) / (high - low)), marks, ("good", "other"))
