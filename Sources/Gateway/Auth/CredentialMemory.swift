@@ -16,7 +16,7 @@ struct CredentialMemory {
     /// A key that was refused may have been made since.
     static let refusedInterval = Interval.seconds(10)
 
-    enum Finding {
+    enum Finding: Equatable {
         case known(Caller)
         case refused(String)
     }

@@ -49,6 +49,8 @@ struct KeyFreshness: Equatable, Sendable {
     mutating func fetched(lifetimeSeconds: Int, now: Instant) {
         let bounds = Self.lifetimeSeconds
         let seconds = min(max(lifetimeSeconds, bounds.lowerBound), bounds.upperBound)
+        // What was asked for in vain before does not count against the first key that is missing.
+        if !isLoaded { demandAt = now }
         isFetching = false
         isLoaded = true
         failures = 0

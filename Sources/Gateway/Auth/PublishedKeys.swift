@@ -10,6 +10,8 @@ import Synchronization
 final class PublishedKeys: Sendable {
     static let waitersMax = 4096
     static let bodyBytesMax = 256 * 1024
+    /// Between two looks whether the set is due.
+    static let lookInterval = Interval.seconds(1)
     static let timeouts = HTTPClientTimeouts(
         connect: .seconds(2), firstByte: .seconds(5), idle: .seconds(5), total: .seconds(10))
 
@@ -61,8 +63,8 @@ final class PublishedKeys: Sendable {
         while isWanted() {
             if state.withLock({ $0.freshness.beginDue(client.reactor.now) }) { await fetch(by: client) }
             let pause = state.withLock { $0.freshness.timeUntilDue(client.reactor.now) }
-            // Another reactor's fetch under way has not set a time yet.
-            await client.reactor.sleep(max(pause, .milliseconds(100)))
+            // Another reactor's fetch may set a nearer time meanwhile.
+            await client.reactor.sleep(min(max(pause, .milliseconds(100)), Self.lookInterval))
         }
     }
 
