@@ -14,6 +14,7 @@ final class APIKeyUses: @unchecked Sendable {
     /// Microseconds since the Unix epoch, by hash.
     private var uses: [SHA256Digest: Int64] = [:]
     private var isWriting = false
+    private var isClosed = false
 
     init(reactor: Reactor, postgres: PostgresClient) {
         self.reactor = reactor
@@ -26,8 +27,10 @@ final class APIKeyUses: @unchecked Sendable {
         if isWriting { return }
         isWriting = true
         reactor.spawn { [self] in
-            await reactor.sleep(Self.interval)
-            await write()
+            while !uses.isEmpty, !isClosed {
+                await reactor.sleep(Self.interval)
+                await write()
+            }
             isWriting = false
         }
     }
@@ -48,8 +51,10 @@ final class APIKeyUses: @unchecked Sendable {
                 WHERE key_hash = used.hash
                 """, [.text("{\(hashes)}"), .text("{\(times)}")])
         } catch {
-            // The newer time of a key stands; the next use starts the next batch.
+            // The newer time of a key stands.
             uses.merge(batch) { newer, _ in newer }
         }
     }
+
+    func close() { isClosed = true }
 }

@@ -33,7 +33,10 @@ final class Credentials: @unchecked Sendable {
     /// The last uses of keys are written before the end.
     func drain() async { await uses.write() }
 
-    func close() { isClosed = true }
+    func close() {
+        isClosed = true
+        uses.close()
+    }
 
     private var nowSeconds: Int { Int(reactor.wallMicroseconds / 1_000_000) }
 

@@ -30,6 +30,7 @@ struct KeySet: Sendable {
             guard let rsa = try? Insecure.RSA.PublicKey(modulus: key.modulus, exponent: key.exponent) else { continue }
             let name = JWKIdentifier(string: key.name)
             await collection.add(rsa: rsa, digestAlgorithm: .sha256, kid: name)
+            // `try?`: it was added on the line above.
             keys[key.name] = try? await collection.getKey(for: name, alg: "RS256")
         }
         guard !keys.isEmpty else { throw BadKeySet(reason: "no RSA key for signatures in the set") }

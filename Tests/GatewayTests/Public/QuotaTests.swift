@@ -137,4 +137,16 @@ import Testing
         let labels = ["route": "/v1/properties/{parcel_id}", "status": "200", "tier": "starter"]
         #expect(page.value("gateway_requests_total", labels) == 2)
     }
+
+    @Test func `a bad tiers file stops the start, and check-config tells each line`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("tiers:\n  fre: {burst: 1}\n  free: {burst: 0}\n", to: "tiers.yaml")
+        let path = folder.path("tiers.yaml")
+        for command in ["check-config", "serve"] {
+            let output = try GatewayProcess.run([command], environment: ["GATEWAY_TIERS_FILE": path])
+            #expect(output.status == .exited(78))
+            #expect(output.errors.contains("\(path) line 2: fre is none of anonymous, free"))
+            #expect(output.errors.contains("\(path) line 3: free.burst: expected a whole number from 1"))
+        }
+    }
 }
