@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // The only C: kernel, hiredis, libpq and OpenSSL, behind one prefixed header (creactor.h).
@@ -40,12 +41,13 @@ let package = Package(
                 "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
             resources: [
                 .embedInCode("Work/Scripts"), .embedInCode("Cache/Scripts"), .embedInCode("App/Migrations"),
-                .embedInCode("Routes/Defaults"),
+                .embedInCode("Routes/Defaults"), .embedInCode("Tiers/Scripts"), .embedInCode("Tiers/Defaults"),
             ],
             swiftSettings: strict + [.strictMemorySafety()]),
         .executableTarget(
@@ -60,7 +62,9 @@ let package = Package(
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "GatewayTests", dependencies: ["Gateway", "TestSupport"], swiftSettings: strict),
+            name: "GatewayTests",
+            dependencies: ["Gateway", "TestSupport", .product(name: "JWTKit", package: "jwt-kit")],
+            swiftSettings: strict),
         .testTarget(
             name: "BenchTests", dependencies: ["Bench", "Reactor", "TestSupport"], swiftSettings: strict),
     ]

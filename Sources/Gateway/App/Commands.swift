@@ -41,6 +41,11 @@ struct ConfigurationOptions: ParsableArguments {
         } catch {
             loaded.problems += error.problems
         }
+        do throws(BadTierFile) {
+            if loaded.problems.isEmpty { _ = try TierTable.load(loaded.configuration.tiersFile) }
+        } catch {
+            loaded.problems += error.problems
+        }
         loaded.problems.insert(contentsOf: problems, at: 0)
         return loaded
     }

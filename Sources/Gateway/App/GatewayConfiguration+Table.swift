@@ -90,8 +90,16 @@ extension GatewayConfiguration {
             "FIREBASE_JWKS_URL", \.firebaseJWKSURL, allowed: "an http:// or https:// URL", "the published key set",
             parse: { text throws(BadSetting) in try HTTPEndpoint(text) }, show: { $0.shown }),
         .seconds(
+            "FIREBASE_JWKS_REFETCH_SECONDS", \.firebaseRefetchMs, ms: 100...hourMs,
+            "between two fetches for a key that the set does not name"),
+        .seconds(
             "CREDENTIAL_CACHE_SECONDS", \.credentialCacheMs, ms: 0...300_000,
             "how long a valid credential is remembered"),
+        .value(
+            "TRUSTED_PROXIES", \.trustedProxies, allowed: AddressAllowList.allowed,
+            "proxies whose X-Forwarded-For names the client; none where it is not set",
+            parse: { text throws(BadSetting) in try AddressAllowList(text) },
+            show: { $0.networks.isEmpty ? nil : $0.networks.map(\.text).joined(separator: ",") }),
     ]
 
     private static let upstreams: [Setting] = [
@@ -126,7 +134,7 @@ extension GatewayConfiguration {
 
     private static let files: [Setting] = [
         .file("ROUTES_FILE", \.routesFile, "route table (YAML) in place of the built-in one"),
-        .file("TIERS_FILE", \.tiersFile, "quotas and rates by tier (YAML) in place of the built-in ones"),
+        .file("TIERS_FILE", \.tiersFile, "quotas and rates by tier (YAML) over the built-in ones"),
         .file("UPSTREAM_CA_FILE", \.upstreamCAFile, "certificate authorities for https upstreams; the system's"),
         .file("TLS_CERT_FILE", \.tlsCertFile, "certificate chain (PEM); makes listeners HTTPS"),
         .file("TLS_KEY_FILE", \.tlsKeyFile, "its key (PEM)"),
@@ -159,7 +167,7 @@ extension GatewayConfiguration {
         .integer("WORKER_RATE_BURST", \.workerRateBurst, 1...100_000, "requests it may make at once"),
         .choice(
             "RATE_LIMIT_ON_REDIS_LOSS", \.rateLimitOnRedisLoss,
-            "tier limits without Redis: each gateway by itself, or 503"),
+            "rates of callers without Redis: each gateway by itself, 503, or none"),
     ]
 
     private static let limits: [Setting] = [

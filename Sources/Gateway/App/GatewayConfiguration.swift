@@ -31,7 +31,11 @@ struct GatewayConfiguration: Equatable, Sendable {
     var firebaseJWKSURL = HTTPEndpoint(
         isSecure: true, host: "www.googleapis.com", port: 443,
         path: "/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com")
+    /// Between two questions for keys that the published set does not name.
+    var firebaseRefetchMs = 30_000
     var credentialCacheMs = 300_000
+    /// Whose `X-Forwarded-For` is believed; nobody's by default.
+    var trustedProxies = AddressAllowList()
 
     // Upstreams, proxies, routes
     var parserServiceURLs: [HTTPEndpoint] = []
@@ -113,5 +117,5 @@ enum LogLevel: String, CaseIterable, Sendable { case trace, debug, info, notice,
 
 enum LogFormat: String, CaseIterable, Sendable { case json, text }
 
-/// What rate-limited surfaces do while Redis is away: each gateway limits by itself, or answers 503.
-enum RateLimitOnRedisLoss: String, CaseIterable, Sendable { case local, refuse }
+/// What holds of callers' rates while Redis is away: each gateway limits by itself, answers 503, or lets all in.
+enum RateLimitOnRedisLoss: String, CaseIterable, Sendable { case local, deny, allow }

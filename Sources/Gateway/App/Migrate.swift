@@ -20,7 +20,8 @@ enum Migrations {
 
     /// In order; a new file gets a line here.
     static let all = [
-        (name: "0001_results", sql: String(decoding: PackageResources.m0001_results_sql, as: UTF8.self))
+        (name: "0001_results", sql: String(decoding: PackageResources.m0001_results_sql, as: UTF8.self)),
+        (name: "0002_api_keys", sql: String(decoding: PackageResources.m0002_api_keys_sql, as: UTF8.self)),
     ]
 
     /// Applies what the database has not recorded yet.

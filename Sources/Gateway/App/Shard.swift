@@ -14,6 +14,7 @@ final class Shard: @unchecked Sendable {
     private let handlers: WorkHandlers
     private let client: HTTPClient
     private let cache: AnswerCache
+    private let callers: KnownCallers
     /// One a kind on the process's first reactor, none on the others.
     private let reapers: [Reaper]
     private let censuses: [QueueCensus]
@@ -25,7 +26,8 @@ final class Shard: @unchecked Sendable {
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
         redis = try RedisClient(
-            reactor: reactor, endpoint: configuration.redis, scripts: shared.scripts.all + shared.cacheScripts.all)
+            reactor: reactor, endpoint: configuration.redis,
+            scripts: shared.scripts.all + shared.cacheScripts.all + shared.callerScripts.all)
         postgres = (0..<Self.postgresSessions(reactors: shared.metrics.reactorCount)).map { _ in
             PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
         }
@@ -46,8 +48,10 @@ final class Shard: @unchecked Sendable {
                 redis: redis, scripts: shared.cacheScripts, bytesMax: configuration.cacheBytesMax,
                 owner: "\(shared.processToken).\(reactor.index)"),
             endpoint: configuration.redis)
+        callers = KnownCallers(
+            shared: shared, reactor: reactor, client: client, redis: redis, postgres: postgres[0], shard: shard)
         let publicSurface = PublicSurface(
-            shared: shared, reactor: reactor, server: server, gate: OpenGate(),
+            shared: shared, reactor: reactor, server: server, gate: callers,
             upstream: Upstream(reactor: reactor, client: client, metrics: shared.metrics.upstreams, shard: shard),
             cache: cache, shard: shard)
         pipeline.connect(handlers, ops, queueOps, publicSurface)
@@ -112,6 +116,7 @@ final class Shard: @unchecked Sendable {
         redis.start()
         for client in postgres { client.start() }
         cache.start()
+        callers.start()
         handlers.start()
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
@@ -130,6 +135,7 @@ final class Shard: @unchecked Sendable {
             server.drain { [self] in
                 reactor.spawn {
                     for release in released { await release.value }
+                    await self.callers.drain()
                     completion()
                 }
             }
@@ -143,6 +149,7 @@ final class Shard: @unchecked Sendable {
             for census in censuses { census.close() }
             handlers.close()
             for reaper in proxyReapers { reaper.close() }
+            callers.close()
             client.close()
             cache.close()
             redis.close()

@@ -17,6 +17,15 @@ struct SharedState: Sendable {
     let listeners: [ListenerSetting]
     let workerTokens: WorkerTokens
     let opsTokens: OpsTokens
+    /// Of the SSR site; empty where there is none.
+    let siteToken: SecretTable
+    /// nil: Bearer tokens are not known here.
+    let publishedKeys: PublishedKeys?
+    let trustedProxies: TrustedProxies
+    let tiers: TierTable
+    let callerScripts: CallerScripts
+    /// Of callers of the public surface, by account; lock-free, like the workers'.
+    let callerBuckets: TokenBucketTable
     let workerRate: BucketRate
     /// Lock-free; the one thing on the hot path that reactors change together.
     let workerBuckets: TokenBucketTable
@@ -35,7 +44,10 @@ struct SharedState: Sendable {
     /// By kind.
     let resultStatements: [ResultStatements]
 
-    /// - Throws: where the route file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
+    /// Accounts that are active at once and have a bucket of their own: seven a group.
+    static let callerBucketGroups = 32_768
+
+    /// - Throws: where the route or the tiers file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
         self.configuration = configuration
         publicRoutes = try PublicRoutes.load(configuration.routesFile)
@@ -51,6 +63,16 @@ struct SharedState: Sendable {
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
         opsTokens = OpsTokens(configuration.opsTokens)
+        siteToken = SecretTable(configuration.ssrServiceToken.map { [Array($0.utf8)] } ?? [])
+        publishedKeys = configuration.firebaseProjectID.map { _ in
+            PublishedKeys(
+                endpoint: configuration.firebaseJWKSURL,
+                refetchInterval: .milliseconds(Int64(configuration.firebaseRefetchMs)))
+        }
+        trustedProxies = TrustedProxies(configuration.trustedProxies)
+        tiers = try TierTable.load(configuration.tiersFile)
+        callerScripts = CallerScripts()
+        callerBuckets = TokenBucketTable(groups: Self.callerBucketGroups)
         workerRate = BucketRate(perMinute: configuration.workerRatePerMinute, burst: configuration.workerRateBurst)
         workerBuckets = TokenBucketTable()
         hash = KeyedHash()

@@ -4,7 +4,7 @@ import Reactor
 
 /// The one that a public request is answered to, counted for, and named as upstream.
 struct Caller: Equatable, Sendable {
-    enum Credential: Sendable { case bearer, ssrToken, apiKey, none }
+    enum Credential: Hashable, Sendable { case bearer, ssrToken, apiKey, none }
 
     /// `X-User-ID` upstream: `anonymous` and `ssr-service` where there is no user.
     var userID: String
@@ -15,11 +15,31 @@ struct Caller: Equatable, Sendable {
 }
 
 extension Caller {
+    /// What `X-User-ID` says where there is no user.
+    static let anonymousUser = "anonymous"
+    static let siteUser = "ssr-service"
+
+    /// The account of a user, by whichever credential it is known.
+    static func account(user: String) -> String { "user:\(user)" }
+
     /// Nobody known, told apart by address.
     static func anonymous(_ peer: PeerAddress) -> Caller {
-        let address = peer.isUnix ? "unix" : IPAddress(high: peer.high, low: peer.low).description
-        return Caller(userID: "anonymous", tier: .anonymous, credential: .none, account: "address:\(address)")
+        anonymous(at: peer.isUnix ? nil : IPAddress(high: peer.high, low: peer.low))
     }
+
+    /// - Parameter address: nil for a client of a Unix socket. Of IPv6 the first 64 bits count: a client has all others
+    ///   to choose from (RFC 6177).
+    static func anonymous(at address: IPAddress?) -> Caller {
+        var name = "unix"
+        if let address {
+            name = address.isV4 ? address.description : "\(String(UInt64(address.value >> 64), radix: 16))::/64"
+        }
+        return Caller(
+            userID: anonymousUser, tier: .anonymous, credential: .none, account: "address:\(name)")
+    }
+
+    /// The site that renders for its visitors.
+    static let site = Caller(userID: siteUser, tier: .internal, credential: .ssrToken, account: "service:ssr")
 }
 
 /// A credential as it was sent and not yet checked, copied out of its request.

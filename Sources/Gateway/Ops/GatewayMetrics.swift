@@ -98,6 +98,7 @@ final class GatewayMetrics: Sendable {
     let busyRatio: MetricID
     let activeConnections: [MetricID]
     let connections: [MetricID]
+    let tiers: TierMetrics
     let cache: CacheMetrics
     let upstreams: UpstreamMetrics
     private let tasks: Int
@@ -148,6 +149,7 @@ final class GatewayMetrics: Sendable {
             Self.durationBounds, scale: 1e9)
         rateLimitHits = registry.add(
             .counter, "gateway_rate_limit_hits_total", "Requests refused by a rate.", labels: [("tier", "worker")])
+        tiers = TierMetrics(registry, workerRateHits: rateLimitHits)
         redisConnected = registry.addByReactor(
             .gauge, "gateway_redis_connected", "1 while the reactor is connected to Redis.", reactors: reactors)
         redisReconnects = registry.addByReactor(

@@ -7,7 +7,6 @@
 //      └──────────────────────────────────────────────── streams flush) ◄────┘
 
 import CReactor
-import Synchronization
 
 /// What is told when one of its timers is due.
 public protocol TimerOwner: AnyObject {

@@ -62,7 +62,9 @@ let settingCases: [SettingCase] = [
         "\"10.0.0.1/8\" has bits set past its prefix; the network is 10.0.0.0/8"),
     .init("FIREBASE_PROJECT_ID", nil, "taxlien-42", not: "Tax Lien", "not a project id"),
     .init("FIREBASE_JWKS_URL", jwks, "http://127.0.0.1:9/keys", not: "ftp://x", "unknown scheme"),
+    .init("FIREBASE_JWKS_REFETCH_SECONDS", "30", "0.5", not: "0", "allowed is seconds from 0.1 to 3600"),
     .init("CREDENTIAL_CACHE_SECONDS", "300", "12.5", not: "301", "out of range; allowed is seconds from 0 to 300"),
+    .init("TRUSTED_PROXIES", nil, "10.0.0.0/8,::1", not: "10.0.0.1/8", "has bits set past its prefix"),
     .init(
         "PARSER_SERVICE_URL", nil, "http://a:8000,https://b/base/", as: "http://a:8000,https://b/base",
         not: "http://", "no host"),
@@ -96,7 +98,7 @@ let settingCases: [SettingCase] = [
     .init("RETRY_BASE_SECONDS", "30", "0", not: "x", "not a number of seconds"),
     .init("WORKER_RATE_PER_MINUTE", "1000", "0", not: "1e3", "not a whole number; allowed is a whole number from 0"),
     .init("WORKER_RATE_BURST", "200", "1", not: "0", "out of range"),
-    .init("RATE_LIMIT_ON_REDIS_LOSS", "local", "refuse", not: "open", "allowed is one of local, refuse"),
+    .init("RATE_LIMIT_ON_REDIS_LOSS", "local", "deny", not: "open", "allowed is one of local, deny, allow"),
     .init("BODY_BYTES_MAX", "10485760", "1000", not: "10MB", "allowed is a whole number of bytes from 1"),
     .init("RAW_FILE_BYTES_MAX", "67108864", "1000", not: "0", "out of range"),
     .init("HEADER_BYTES_MAX", "16384", "512", not: "10", "out of range"),

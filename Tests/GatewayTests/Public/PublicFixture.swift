@@ -4,16 +4,26 @@ import Foundation
 import TestSupport
 import Testing
 
-final class PublicFixture {
+final class PublicFixture: Sendable {
     let parser: TestUpstream
     let gateway: GatewayProcess
     let redisURL: String
+    private let folder: TemporaryFolder
+
+    /// A tiers file that lets all callers do everything.
+    static let unlimited = """
+        tiers: {anonymous: {rate_per_minute: 0, quotas: {search: {day: -1}, details: {day: -1}, predictions: {month: -1},
+            top_lists: {day: -1}, bulk_export: {day: -1}, on_demand_scrape: {day: -1}}}}
+        """
 
     /// - Parameters:
     ///   - parser: answers the parser service; nil answers its target as JSON.
     ///   - redisURL: nil takes a fresh database.
+    ///   - postgresURL: a migrated database, where API keys are asked for.
+    ///   - tiers: the text of a tiers file; nil takes the built-in rates and quotas.
     init(
-        _ environment: [String: String] = [:], parser: TestUpstream? = nil, redisURL: String? = nil
+        _ environment: [String: String] = [:], parser: TestUpstream? = nil, redisURL: String? = nil,
+        postgresURL: String? = nil, tiers: String? = PublicFixture.unlimited
     ) throws {
         let parser = try parser ?? TestUpstream { Self.echo($0) }
         self.parser = parser
@@ -21,13 +31,18 @@ final class PublicFixture {
         var variables = [
             "GATEWAY_PARSER_SERVICE_URL": parser.url, "GATEWAY_ML_SERVICE_URL": parser.url, "GATEWAY_REACTORS": "2",
         ]
+        folder = try TemporaryFolder()
+        if let tiers {
+            try folder.write(tiers, to: "tiers.yaml")
+            variables["GATEWAY_TIERS_FILE"] = folder.path("tiers.yaml")
+        }
         variables.merge(environment) { _, given in given }
-        // The public surface needs no PostgreSQL of its own.
+        // But for API keys the public surface needs no PostgreSQL of its own.
         gateway = try GatewayProcess(
-            redisURL: self.redisURL, postgresURL: Services.shared.postgresURL, environment: variables)
+            redisURL: self.redisURL, postgresURL: postgresURL ?? Services.shared.postgresURL, environment: variables)
         guard variables["GATEWAY_REDIS_URL"] == nil else { return }
         try eventually("every reactor is connected to Redis") {
-            try MetricsPage(gateway).value("gateway_redis_connected") == 2
+            try MetricsPage(gateway).value("gateway_redis_connected") == Double(variables["GATEWAY_REACTORS"] ?? "")
         }
     }
 
