@@ -14,10 +14,11 @@ extension UringPoller {
     }
 
     func deliver() {
-        let count = cr_uring_ready(uring)
+        let ready = cr_uring_ready(uring)
+        let count = min(ready, UInt32(Self.eventsMax))
         swap(&state.pointee.pending, &state.pointee.pendingNow)
         if state.pointee.sendCount > 0 {
-            noteSends(count)
+            noteSends(state.pointee.noted..<ready)
             // Not before all of them were tried (without memory the kernel may leave some for the next enter) and all
             // that it has to say of them is here.
             if cr_uring_queued(uring) == 0, cr_uring_overflows(uring) == 0 { tellSends() }
@@ -33,6 +34,7 @@ extension UringPoller {
             case .send, .nobody: break
             }
         }
+        state.pointee.noted = ready - count
         tellPending()
         feedStarved()
     }

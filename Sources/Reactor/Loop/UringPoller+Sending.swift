@@ -54,9 +54,9 @@ extension UringPoller {
         entry.pointee.loan = -1
     }
 
-    /// Notes what became of sends that were not taken whole, out of the first `count` unread events.
-    func noteSends(_ count: UInt32) {
-        for i in 0..<count {
+    /// Notes what became of sends that were not taken whole, out of unread events.
+    func noteSends(_ places: Range<UInt32>) {
+        for i in places {
             let event = cr_uring_event_at(uring, i)
             let token = UringToken(word: event.token)
             if token.kind == .send { sends[Int(token.index)].result = Int(event.result) }

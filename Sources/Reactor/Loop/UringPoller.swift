@@ -14,6 +14,9 @@ final class UringPoller: Poller {
     static let bufferCount = 256
     static let receiveBytes = 16 * 1024
     static let sendsMax = 512
+    /// Events told a turn, as many as epoll's poller tells: a burst of connections must not become one burst of requests to
+    /// those behind us. The others come first in the next turn.
+    static let eventsMax = EpollPoller.eventsMax
     /// `close` waits this often, a hundredth of a second each time, for the kernel's last words.
     static let closingTriesMax = 100
 
@@ -24,6 +27,8 @@ final class UringPoller: Poller {
         /// Which of the two banks of `sends` is being filled, and how far.
         var bank = 0
         var sendCount = 0
+        /// Unread events of earlier turns, whose sends have been noted.
+        var noted: UInt32 = 0
         /// Streams to look at in the next `deliver` although the kernel has nothing for them.
         var pending: [SlotID] = []
         var pendingNow: [SlotID] = []

@@ -156,7 +156,8 @@ import Testing
                 parser.filledBytes - sentBefore < bytes - (20 << 20)
             }
             let during = try MetricsPage(fixture.gateway).value("process_resident_memory_bytes")
-            #expect(during - before < Double(8 << 20), "grown by \(during - before)")
+            // Over io_uring each reactor's 4 MiB of buffers are touched for the first time here.
+            #expect(during - before < Double(24 << 20), "grown by \(during - before)")
             let response = try client.readResponse()
             #expect(response.body.count == bytes)
             #expect(response.body.allSatisfy { $0 == UInt8(ascii: "x") })
