@@ -43,6 +43,11 @@ public final class GatewayProcess: Sendable {
     }
 
     deinit {
+        // One that is killed leaves no word of the lines it ran.
+        if ProcessInfo.processInfo.environment["LLVM_PROFILE_FILE"] != nil {
+            child.signal(SIGTERM)
+            _ = try? child.waitForExit(deadlineSeconds: 3)  // Else it is killed.
+        }
         child.signal(SIGKILL)
         _ = try? child.waitForExit(deadlineSeconds: 5)  // The sweep at exit tries again.
         TestRun.forget(child: child.pid)
