@@ -149,7 +149,7 @@ extension Session {
 
 /// Each loop has numbers of its own, which the seed repeats.
 func loopSeed(_ seed: UInt64, _ share: LoopShare) -> UInt64 {
-    var random = SeededRandom(seed: seed &+ UInt64(share.index))
+    var random = RandomBits(seed: seed &+ UInt64(share.index))
     return random.next()
 }
 

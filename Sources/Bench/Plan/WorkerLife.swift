@@ -33,7 +33,7 @@ struct WorkerLife {
     private static var never: Instant { Instant(nanoseconds: .max) }
 
     /// A worker that starts somewhere inside its rhythm, so that a fleet does not start at once.
-    init(start: Instant, rhythm: Rhythm, random: inout SeededRandom) {
+    init(start: Instant, rhythm: Rhythm, random: inout RandomBits) {
         heartbeatAt = rhythm.heartbeat.map { start + $0.scaled(by: random.share()) } ?? Self.never
         let spread = max(rhythm.process, rhythm.rest)
         workAt = start + spread.scaled(by: random.share())
@@ -47,14 +47,14 @@ struct WorkerLife {
 
     /// A heartbeat was answered. The next is due one interval after this one was, or at once if that has passed by more
     /// than one interval: missed beats are not made up for.
-    mutating func heartbeatDone(now: Instant, rhythm: Rhythm, random: inout SeededRandom) {
+    mutating func heartbeatDone(now: Instant, rhythm: Rhythm, random: inout RandomBits) {
         guard let interval = rhythm.heartbeat else { return }
         heartbeatAt = max(heartbeatAt + interval.jittered(rhythm.jitter, &random), now)
     }
 
     /// A pull was answered with so many tasks.
     mutating func pulled(
-        _ count: Int, retryAfter: Interval, now: Instant, rhythm: Rhythm, random: inout SeededRandom
+        _ count: Int, retryAfter: Interval, now: Instant, rhythm: Rhythm, random: inout RandomBits
     ) {
         held += count
         let wait = count > 0 ? rhythm.process : rhythm.emptyWait ?? retryAfter
@@ -62,7 +62,7 @@ struct WorkerLife {
     }
 
     /// One held task has ended.
-    mutating func finished(now: Instant, rhythm: Rhythm, random: inout SeededRandom) {
+    mutating func finished(now: Instant, rhythm: Rhythm, random: inout RandomBits) {
         precondition(held > 0, "finished a task that it does not hold")
         held -= 1
         let wait = held > 0 ? rhythm.process : rhythm.rest
@@ -70,7 +70,7 @@ struct WorkerLife {
     }
 
     /// A request got no good answer: the same again a little later.
-    mutating func failed(_ action: Action, now: Instant, rhythm: Rhythm, random: inout SeededRandom) {
+    mutating func failed(_ action: Action, now: Instant, rhythm: Rhythm, random: inout RandomBits) {
         let again = now + rhythm.retryWait.jittered(rhythm.jitter, &random)
         if action == .heartbeat { heartbeatAt = again } else { workAt = again }
     }
@@ -80,7 +80,7 @@ extension Interval {
     func scaled(by factor: Double) -> Interval { Interval(nanoseconds: Int64(Double(nanoseconds) * factor)) }
 
     /// 1 − jitter … 1 + jitter of this.
-    func jittered(_ jitter: Double, _ random: inout SeededRandom) -> Interval {
+    func jittered(_ jitter: Double, _ random: inout RandomBits) -> Interval {
         nanoseconds == 0 ? self : scaled(by: 1 - jitter + 2 * jitter * random.share())
     }
 }

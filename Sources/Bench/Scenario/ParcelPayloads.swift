@@ -1,6 +1,8 @@
 // What results carry: JSON objects of one exact size that look like a parcel's fields. Made once a loop, used in turn.
 // Limit: `count` different objects.
 
+import Reactor
+
 struct ParcelPayloads {
     static let count = 64
     /// The smallest object that can be made to measure.
@@ -18,11 +20,11 @@ struct ParcelPayloads {
 
     /// - Parameter bytes: of each object, at least `bytesMin`.
     init(bytes: Int, seed: UInt64) {
-        var random = SeededRandom(seed: seed)
+        var random = RandomBits(seed: seed)
         objects = (0..<Self.count).map { _ in Self.object(bytes, &random) }
     }
 
-    private static func object(_ bytes: Int, _ random: inout SeededRandom) -> [UInt8] {
+    private static func object(_ bytes: Int, _ random: inout RandomBits) -> [UInt8] {
         precondition(bytes >= bytesMin, "a payload of \(bytes) bytes")
         var text: [UInt8] = Array("{".utf8)
         for field in 0... {
@@ -36,7 +38,7 @@ struct ParcelPayloads {
         return text + Array("\"}".utf8)
     }
 
-    private static func member(_ field: Int, _ random: inout SeededRandom) -> String {
+    private static func member(_ field: Int, _ random: inout RandomBits) -> String {
         let name = "\(names[field % names.count])_\(field / names.count)"
         if field % 3 == 0 { return "\"\(name)\":\(random.below(1_000_000)).\(10 + random.below(90))," }
         let value = "\(words[random.below(words.count)]) \(random.below(10_000)) \(words[random.below(words.count)])"

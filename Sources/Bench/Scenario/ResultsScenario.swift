@@ -28,7 +28,7 @@ final class ResultsScenario: Scenario {
     private let itemRest: [UInt8]
     private let bodyBytes: Int
     private let share: LoopShare
-    private var random: SeededRandom
+    private var random: RandomBits
     private var parcelsSent = 0
     private var posts = 0
     private var tally = ResultTally()
@@ -38,7 +38,7 @@ final class ResultsScenario: Scenario {
     ) {
         self.settings = settings
         self.share = share
-        random = SeededRandom(seed: seed)
+        random = RandomBits(seed: seed)
         start = RequestText("POST", path, target: target, headers: identity.headers, last: identity.idLine)
         payloads = ParcelPayloads(bytes: settings.payloadBytes, seed: random.next())
         let id = "\(settings.runName)-"

@@ -40,7 +40,7 @@ final class WorkerScenario: Scenario {
     private var lives: [WorkerLife] = []
     private var due: DueQueue
     private let held: HeldTasks
-    private var random: SeededRandom
+    private var random: RandomBits
     /// The tasks that the feeder is queuing.
     private var feeding: Range<Int>?
     private(set) var tally = WorkerTally()
@@ -54,7 +54,7 @@ final class WorkerScenario: Scenario {
         self.share = share
         workers = share.part(of: settings.workers)
         firstWorker = share.offset(in: settings.workers)
-        random = SeededRandom(seed: seed)
+        random = RandomBits(seed: seed)
         text = WorkerRequestText(
             target: target, identity: identity, base: base, settings: settings, seed: random.next())
         due = DueQueue(countMax: workers + 1)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct WorkerLifeTests {
     private let start = Instant(nanoseconds: 5_000_000_000)
-    private var random = SeededRandom(seed: 3)
+    private var random = RandomBits(seed: 3)
 
     private func rhythm(heartbeat: Double? = 30, jitter: Double = 0) -> WorkerLife.Rhythm {
         WorkerLife.Rhythm(
