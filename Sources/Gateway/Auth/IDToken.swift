@@ -48,22 +48,12 @@ struct IDToken: Sendable {
     /// Only RS256 with a named key: neither `none` nor a symmetric algorithm is ever looked at.
     private static func keyID(_ header: [UInt8]) throws(JSONFailure) -> String {
         let body = header.rawBytes
-        var (algorithm, keyID) = (JSONValue.absent, JSONValue.absent)
-        var reader = JSONReader(body)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "alg") { algorithm = value }
-            if reader.key(key, is: "kid") { keyID = value }
-            if reader.key(key, is: "crit") { throw .schema("crit", "is not known here") }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
-        guard try algorithm.requiredString("alg").equals("RS256", in: body) else {
+        let members = try JSONMembers<3>(body, ["alg", "kid", "crit"])
+        guard members[2].kind == .absent else { throw .schema("crit", "is not known here") }
+        guard try members[0].requiredString("alg").equals("RS256", in: body) else {
             throw .schema("alg", "expected RS256")
         }
-        let name = try keyID.requiredString("kid").text(in: body)
+        let name = try members[1].requiredString("kid").text(in: body)
         guard (1...keyIDBytesMax).contains(name.utf8.count) else { throw .schema("kid", "has no good length") }
         return name
     }
@@ -106,34 +96,15 @@ struct IDClaims: Equatable, Sendable {
 
     init(_ payload: [UInt8]) throws(JSONFailure) {
         let body = payload.rawBytes
-        var audience = JSONValue.absent
-        var issuer = JSONValue.absent
-        var subject = JSONValue.absent
-        var (expires, issued, authenticated) = (JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var tier = JSONValue.absent
-        var reader = JSONReader(body)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "aud") { audience = value }
-            if reader.key(key, is: "iss") { issuer = value }
-            if reader.key(key, is: "sub") { subject = value }
-            if reader.key(key, is: "exp") { expires = value }
-            if reader.key(key, is: "iat") { issued = value }
-            if reader.key(key, is: "auth_time") { authenticated = value }
-            if reader.key(key, is: "tier") { tier = value }
-            more = try reader.moreMembers()
-        }
-        try reader.end()
-        self.audience = try audience.requiredString("aud").text(in: body)
-        self.issuer = try issuer.requiredString("iss").text(in: body)
-        self.subject = try subject.requiredString("sub").text(in: body)
-        expiresSeconds = try Self.seconds(expires, "exp", body)
-        issuedSeconds = try Self.seconds(issued, "iat", body)
-        authenticatedSeconds = authenticated.isAbsent ? nil : try Self.seconds(authenticated, "auth_time", body)
+        let members = try JSONMembers<7>(body, ["aud", "iss", "sub", "exp", "iat", "auth_time", "tier"])
+        audience = try members[0].requiredString("aud").text(in: body)
+        issuer = try members[1].requiredString("iss").text(in: body)
+        subject = try members[2].requiredString("sub").text(in: body)
+        expiresSeconds = try Self.seconds(members[3], "exp", body)
+        issuedSeconds = try Self.seconds(members[4], "iat", body)
+        authenticatedSeconds = members[5].isAbsent ? nil : try Self.seconds(members[5], "auth_time", body)
         // Of another type it is as unknown as any other word.
-        self.tier = tier.string?.text(in: body)
+        tier = members[6].string?.text(in: body)
     }
 
     /// A NumericDate; fractions are cut, towards the stricter side for `exp`.

@@ -83,24 +83,11 @@ private struct PublishedKey {
     private static func read(_ entry: JSONValue, _ bytes: RawSpan) throws(JSONFailure) -> PublishedKey? {
         guard entry.kind == .object else { return nil }
         let entryBytes = bytes.slice(entry.range)
-        var (name, type, algorithm, use) = (JSONValue.absent, JSONValue.absent, JSONValue.absent, JSONValue.absent)
-        var (modulus, exponent) = (JSONValue.absent, JSONValue.absent)
-        var reader = JSONReader(entryBytes)
-        var more = try reader.openObject()
-        while more {
-            let key = try reader.key()
-            let value = try reader.value()
-            if reader.key(key, is: "kid") { name = value }
-            if reader.key(key, is: "kty") { type = value }
-            if reader.key(key, is: "alg") { algorithm = value }
-            if reader.key(key, is: "use") { use = value }
-            if reader.key(key, is: "n") { modulus = value }
-            if reader.key(key, is: "e") { exponent = value }
-            more = try reader.moreMembers()
-        }
-        guard let name = name.string, let modulus = modulus.string, let exponent = exponent.string,
-            type.string?.equals("RSA", in: entryBytes) == true,
-            algorithm.string?.equals("RS256", in: entryBytes) ?? true, use.string?.equals("sig", in: entryBytes) ?? true
+        let members = try JSONMembers<6>(entryBytes, ["kid", "kty", "alg", "use", "n", "e"])
+        guard let name = members[0].string, let modulus = members[4].string, let exponent = members[5].string,
+            members[1].string?.equals("RSA", in: entryBytes) == true,
+            members[2].string?.equals("RS256", in: entryBytes) ?? true,
+            members[3].string?.equals("sig", in: entryBytes) ?? true
         else { return nil }
         return PublishedKey(
             name: name.text(in: entryBytes), modulus: modulus.text(in: entryBytes),
