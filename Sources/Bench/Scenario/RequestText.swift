@@ -21,18 +21,6 @@ extension ByteBuffer {
     /// Appends bytes of an array.
     mutating func append(bytes: [UInt8]) { append(bytes.span.bytes) }
 
-    /// Appends a number with leading zeros: what must have one length, whatever the number.
-    mutating func append(_ number: Int, digits: Int) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        var rest = number
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / divisor % 10))
-            rest %= divisor
-            divisor /= 10
-        }
-    }
-
     /// Appends the end of a head whose body follows.
     mutating func appendHeadEnd(bodyBytes: Int) {
         append("\r\nContent-Length: ")

@@ -67,7 +67,7 @@ struct WorkerRequestText {
 
     func complete(_ task: HeldTask, _ worker: Int, to out: inout ByteBuffer) {
         taskHead(task, "/complete", worker, &out)
-        out.appendHeadEnd(bodyBytes: Self.completeStart.utf8CodeUnitCount + out.digitCount(task.attempt) + 1)
+        out.appendHeadEnd(bodyBytes: Self.completeStart.utf8CodeUnitCount + digits(task.attempt) + 1)
         out.append(Self.completeStart)
         out.append(decimal: task.attempt)
         out.append("}")
@@ -76,7 +76,7 @@ struct WorkerRequestText {
     /// For good: a failed task goes to the dead letters, and does not come back in the middle of a run.
     func fail(_ task: HeldTask, _ worker: Int, to out: inout ByteBuffer) {
         taskHead(task, "/fail", worker, &out)
-        out.appendHeadEnd(bodyBytes: Self.failStart.utf8CodeUnitCount + out.digitCount(task.attempt) + 1)
+        out.appendHeadEnd(bodyBytes: Self.failStart.utf8CodeUnitCount + digits(task.attempt) + 1)
         out.append(Self.failStart)
         out.append(decimal: task.attempt)
         out.append("}")
@@ -99,7 +99,7 @@ struct WorkerRequestText {
             + Self.resultData.utf8CodeUnitCount + 2
         resultsStart.append(to: &out)
         out.append(decimal: worker)
-        out.appendHeadEnd(bodyBytes: fixedBytes + 2 * task.id.count + out.digitCount(task.attempt) + data.count)
+        out.appendHeadEnd(bodyBytes: fixedBytes + 2 * task.id.count + digits(task.attempt) + data.count)
         out.append(Self.resultStart)
         out.append(bytes: task.id)
         out.append(Self.resultMiddle)
@@ -128,17 +128,6 @@ struct WorkerRequestText {
         }
         out.append("]")
     }
-}
 
-extension ByteBuffer {
-    /// Bytes that `append(decimal:)` will take for a number of 0 or more.
-    func digitCount(_ number: Int) -> Int {
-        var count = 1
-        var rest = number
-        while rest >= 10 {
-            rest /= 10
-            count += 1
-        }
-        return count
-    }
+    private func digits(_ attempt: Int) -> Int { ByteBuffer.decimalDigitCount(attempt.magnitude) }
 }

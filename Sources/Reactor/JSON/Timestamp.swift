@@ -157,14 +157,7 @@ extension ByteBuffer {
     }
 
     private mutating func append(_ value: Int, digits: Int, before next: StaticString) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        var rest = value
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / divisor % 10))
-            rest %= divisor
-            divisor /= 10
-        }
+        append(value, digits: digits)
         append(next)
     }
 }

@@ -147,8 +147,24 @@ public struct ByteBuffer: ~Copyable {
         } while magnitude > 0
     }
 
+    /// Appends an integer with leading zeros.
+    /// - Parameters:
+    ///   - value: 0 or more, of at most `digits` digits.
+    ///   - digits: > 0; as many are written.
+    public mutating func append(_ value: Int, digits: Int) {
+        var divisor = 1
+        for _ in 1..<digits { divisor *= 10 }
+        var rest = value
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / divisor % 10))
+            rest %= divisor
+            divisor /= 10
+        }
+    }
+
+    /// Bytes that `append(decimal:)` takes for a number of 0 or more.
     @inlinable
-    static func decimalDigitCount(_ value: UInt) -> Int {
+    public static func decimalDigitCount(_ value: UInt) -> Int {
         var count = 1
         var rest = value
         while rest >= 10 {
