@@ -122,13 +122,8 @@ final class IdleHold: StreamOwner, TimerOwner {
         outstanding += 1
         connections.at(slot).pointee.askedAt = reactor.now
         do throws(SystemError) {
-            let source = settings.sources.isEmpty ? nil : settings.sources[Int(slot) % settings.sources.count]
-            let descriptor = try Descriptor.connect(
-                host: settings.target.address, port: settings.target.port, from: source)
-            guard let id = reactor.poller.addStream(descriptor, connecting: true, owner: self, tag: slot) else {
-                throw .tooManyConnections
-            }
-            connections.at(slot).pointee.stream = Stream(id: id, reactor: reactor)
+            connections.at(slot).pointee.stream = try settings.target.connect(
+                slot, from: settings.sources, reactor: reactor, owner: self)
         } catch {
             outstanding -= 1
             connections.at(slot).pointee.askedAt = nil

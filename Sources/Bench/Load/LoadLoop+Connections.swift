@@ -16,20 +16,14 @@ extension LoadLoop {
         }
     }
 
-    /// TLS begins here: a target that asks for it gets a stream that does it.
     private func open(_ slot: UInt32) {
         let connection = connections.at(slot)
         connection.pointee.state = .connecting
         connection.pointee.connectingSince = reactor.now
         connection.pointee.reader.reset()
         do throws(SystemError) {
-            let source = settings.sources.isEmpty ? nil : settings.sources[Int(slot) % settings.sources.count]
-            let descriptor = try Descriptor.connect(
-                host: settings.target.address, port: settings.target.port, from: source)
-            guard let id = reactor.poller.addStream(descriptor, connecting: true, owner: self, tag: slot) else {
-                throw .tooManyConnections
-            }
-            connection.pointee.stream = Stream(id: id, reactor: reactor)
+            connection.pointee.stream = try settings.target.connect(
+                slot, from: settings.sources, reactor: reactor, owner: self)
         } catch {
             connectFailed(slot, error)
         }

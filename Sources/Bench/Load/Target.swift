@@ -77,3 +77,19 @@ struct Target: Sendable {
 
     var isLoopback: Bool { address.hasPrefix("127.") || address == "::1" }
 }
+
+extension Target {
+    /// Opens a connection; `owner` is told with `slot` as the tag. TLS begins here: a target that asks for it gets a
+    /// stream that does it.
+    /// - Parameter sources: local addresses that slots take in turn; none lets the kernel choose.
+    func connect(
+        _ slot: UInt32, from sources: [String], reactor: Reactor, owner: any StreamOwner
+    ) throws(SystemError) -> Stream {
+        let source = sources.isEmpty ? nil : sources[Int(slot) % sources.count]
+        let descriptor = try Descriptor.connect(host: address, port: port, from: source)
+        guard let id = reactor.poller.addStream(descriptor, connecting: true, owner: owner, tag: slot) else {
+            throw .tooManyConnections
+        }
+        return Stream(id: id, reactor: reactor)
+    }
+}
