@@ -36,12 +36,12 @@ struct ConfigurationOptions: ParsableArguments {
         let named = layers.compactMap { $0.values["GATEWAY_CONFIG"] }.first { !$0.isEmpty }
         if let yaml = config ?? named { add(yaml, mayBeMissing: false, SettingLayer.yaml) }
         var loaded = GatewayConfiguration.load(layers: layers)
-        do throws(BadRouteFile) {
+        do throws(BadTableFile) {
             if loaded.problems.isEmpty { _ = try PublicRoutes.load(loaded.configuration.routesFile) }
         } catch {
             loaded.problems += error.problems
         }
-        do throws(BadTierFile) {
+        do throws(BadTableFile) {
             if loaded.problems.isEmpty { _ = try TierTable.load(loaded.configuration.tiersFile) }
         } catch {
             loaded.problems += error.problems

@@ -67,11 +67,10 @@ extension SettingLayer {
     /// names with `_` (`log: {level: debug}`), a sequence is a comma-separated list, null is not set.
     static func yaml(_ text: String, name: String) throws(BadSettingsFile) -> SettingLayer {
         let root: Node?
-        do {
-            root = try Yams.compose(yaml: text)
+        do throws(BadYAML) {
+            root = try composeYAML(text)
         } catch {
-            let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-            throw BadSettingsFile(problem: "\(name): not YAML: \(reason)")
+            throw BadSettingsFile(problem: "\(name): \(error.reason)")
         }
         var layer = SettingLayer(name: name, values: [:])
         guard let root, !isNull(root) else { return layer }

@@ -60,15 +60,9 @@ struct PublicRoutes: Sendable {
     }()
 
     /// The table of a file, or the built-in one.
-    static func load(_ path: String?) throws(BadRouteFile) -> PublicRoutes {
+    static func load(_ path: String?) throws(BadTableFile) -> PublicRoutes {
         guard let path else { return builtIn }
-        let bytes: [UInt8]
-        do throws(FileError) {
-            bytes = try readFile(at: path, bytesMax: GatewayConfiguration.fileBytesMax)
-        } catch {
-            throw BadRouteFile(problems: ["\(path): \(error.description)"])
-        }
-        return try RouteFile.read(String(decoding: bytes, as: UTF8.self), name: path)
+        return try RouteFile.read(BadTableFile.text(at: path), name: path)
     }
 
     /// Header lines that tell of the end of a route's version; empty while there is none in sight.

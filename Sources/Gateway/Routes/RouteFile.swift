@@ -4,77 +4,52 @@
 import Reactor
 import Yams
 
-/// What is wrong with a route file: one line each, with the file's name and the line's number.
-struct BadRouteFile: Error, Equatable, CustomStringConvertible {
-    var problems: [String]
-
-    var description: String { problems.joined(separator: "\n") }
-}
-
 struct RouteFile {
     /// First segments that the gateway itself answers.
     static let ownSegments: Set<Substring> = ["internal", "health", "metrics", "ops", "versions", "docs"]
     static let ownPaths = ["/v1/usage", "/openapi.yaml", "/openapi.json"]
 
-    private let name: String
-    private var problems: [String] = []
+    private var file: TableFile
     private var shapes: [String: Int] = [:]
 
     /// - Throws: all that is wrong.
-    static func read(_ text: String, name: String) throws(BadRouteFile) -> PublicRoutes {
-        var file = RouteFile(name: name)
-        let routes = file.read(text)
-        guard file.problems.isEmpty else { throw BadRouteFile(problems: file.problems) }
+    static func read(_ text: String, name: String) throws(BadTableFile) -> PublicRoutes {
+        var reader = RouteFile(file: TableFile(name: name))
+        let routes = reader.read(text)
+        try reader.file.check()
         return routes
     }
 
-    private init(name: String) { self.name = name }
+    private init(file: TableFile) { self.file = file }
 
     private mutating func read(_ text: String) -> PublicRoutes {
         var table = PublicRoutes(routes: [], versions: [])
-        let root: Node?
-        do {
-            root = try Yams.compose(yaml: text)
-        } catch {
-            let reason = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-            problems.append("\(name): not YAML: \(reason)")
-            return table
-        }
-        guard let root, case .mapping(let mapping) = root else {
-            problems.append("\(name): expected a mapping with routes")
-            return table
-        }
+        guard let mapping = file.mapping(text, of: "routes") else { return table }
         for (key, value) in mapping {
             switch key.string {
             case "routes": readRoutes(value, into: &table)
             case "versions": readVersions(value, into: &table)
-            default: complain(key, "\(Self.shown(key)): expected routes or versions")
+            default: file.complain(key, "\(TableFile.shown(key)): expected routes or versions")
             }
         }
         if table.versions.isEmpty { table.versions = [APIVersion(name: "v1", status: .current)] }
-        if mapping["routes"] == nil { problems.append("\(name): routes is missing") }
+        if mapping["routes"] == nil { file.complain("routes is missing") }
         return table
     }
-
-    private mutating func complain(_ node: Node, _ message: String) {
-        problems.append("\(name)\(node.mark.map { " line \($0.line)" } ?? ""): \(message)")
-    }
-
-    private static func shown(_ node: Node) -> String { node.string ?? "what is no word" }
 
     /// The entries of a list of mappings.
     private mutating func entries(_ node: Node, _ what: String, max: Int) -> [(Node, Node.Mapping)] {
         guard case .sequence(let sequence) = node else {
-            complain(node, "\(what): expected a list")
+            file.complain(node, "\(what): expected a list")
             return []
         }
-        if sequence.count > max { complain(node, "\(what): more than \(max)") }
+        if sequence.count > max { file.complain(node, "\(what): more than \(max)") }
         var entries: [(Node, Node.Mapping)] = []
         for entry in sequence.prefix(max) {
             if case .mapping(let mapping) = entry {
                 entries.append((entry, mapping))
             } else {
-                complain(entry, "\(what): expected a mapping")
+                file.complain(entry, "\(what): expected a mapping")
             }
         }
         return entries
@@ -89,13 +64,13 @@ struct RouteFile {
     }
 
     private mutating func readRoute(_ entry: Node, _ mapping: Node.Mapping) -> PublicRoute? {
-        let before = problems.count
+        let before = file.problems.count
         for (key, _) in mapping where !Self.routeKeys.contains(key.string ?? "") {
             let nearest = nearestName(to: key.string ?? "", among: Self.routeKeys)
-            complain(key, "\(Self.shown(key)) is nothing that a route has; the nearest is \(nearest)")
+            file.complain(key, "\(TableFile.shown(key)) is nothing that a route has; the nearest is \(nearest)")
         }
         guard let match = mapping["match"] else {
-            complain(entry, "match is missing")
+            file.complain(entry, "match is missing")
             return nil
         }
         guard let (method, pattern) = readMatch(match) else { return nil }
@@ -104,7 +79,7 @@ struct RouteFile {
         checkPattern(match, method, pattern)
         let service = word(mapping, entry, "service", ServiceName.init(rawValue:), Self.services)
         guard let path = mapping["path"] else {
-            complain(entry, "path is missing")
+            file.complain(entry, "path is missing")
             return nil
         }
         let target = template(path, "path", parameters)
@@ -115,18 +90,18 @@ struct RouteFile {
         }
         route.cacheMs = milliseconds(mapping["cache_seconds"], "cache_seconds", 0...PublicRoute.cacheMsMax) ?? 0
         if let cache = mapping["cache_seconds"], route.cacheMs > 0, method != .get {
-            complain(cache, "cache_seconds: only GET is cached")
+            file.complain(cache, "cache_seconds: only GET is cached")
         }
         route.timeoutMs = milliseconds(mapping["timeout_seconds"], "timeout_seconds", 1...PublicRoute.timeoutMsMax)
         if let retries = mapping["retries"] {
             guard let count = retries.int, (0...PublicRoute.retriesMax).contains(count) else {
-                complain(retries, "retries: expected a whole number from 0 to \(PublicRoute.retriesMax)")
+                file.complain(retries, "retries: expected a whole number from 0 to \(PublicRoute.retriesMax)")
                 return nil
             }
             route.retries = count
         }
         if let drops = mapping["drops"] { route.drops = template(drops, "drops", parameters) }
-        return problems.count == before ? route : nil
+        return file.problems.count == before ? route : nil
     }
 
     private static let routeKeys = [
@@ -140,7 +115,7 @@ struct RouteFile {
         let parts = (node.string ?? "").split(separator: " ")
         guard parts.count == 2, let method = Self.methods.first(where: { "\($0.name)" == parts[0] }) else {
             let names = Self.methods.map { "\($0.name)" }.joined(separator: ", ")
-            complain(node, "match: expected METHOD /path, the method one of \(names)")
+            file.complain(node, "match: expected METHOD /path, the method one of \(names)")
             return nil
         }
         return (method, String(parts[1]))
@@ -149,15 +124,15 @@ struct RouteFile {
     private mutating func checkPattern(_ node: Node, _ method: HTTPMethod, _ pattern: String) {
         let segments = pattern.split(separator: "/")
         guard let first = segments.first, !first.hasPrefix("{") else {
-            return complain(node, "match: a path begins with a segment that is no parameter")
+            return file.complain(node, "match: a path begins with a segment that is no parameter")
         }
         if Self.ownSegments.contains(first) || Self.ownPaths.contains(pattern) {
-            return complain(node, "match: \(pattern) is the gateway's own")
+            return file.complain(node, "match: \(pattern) is the gateway's own")
         }
         let shape = segments.map { $0.hasPrefix("{") ? "{}" : String($0) }.joined(separator: "/")
         let line = node.mark?.line ?? 0
         if let other = shapes.updateValue(line, forKey: "\(method.name) \(shape)") {
-            complain(node, "match: the route of line \(other) has the same method and path")
+            file.complain(node, "match: the route of line \(other) has the same method and path")
         }
     }
 
@@ -174,7 +149,7 @@ struct RouteFile {
         do throws(BadSetting) {
             return try body()
         } catch {
-            complain(node, "\(key): \(error.reason)")
+            file.complain(node, "\(key): \(error.reason)")
             return nil
         }
     }
@@ -183,11 +158,11 @@ struct RouteFile {
         _ mapping: Node.Mapping, _ entry: Node, _ key: String, _ parse: (String) -> Value?, _ allowed: [String]
     ) -> Value? {
         guard let node = mapping[Node(key)] else {
-            complain(entry, "\(key) is missing")
+            file.complain(entry, "\(key) is missing")
             return nil
         }
         if let value = node.string.flatMap(parse) { return value }
-        complain(node, "\(key): \"\(Self.shown(node))\" is none of \(allowed.joined(separator: ", "))")
+        file.complain(node, "\(key): \"\(TableFile.shown(node))\" is none of \(allowed.joined(separator: ", "))")
         return nil
     }
 
@@ -198,7 +173,7 @@ struct RouteFile {
             if range.contains(ms) { return ms }
         }
         let bounds = "\(Setting.secondsText(range.lowerBound)) to \(Setting.secondsText(range.upperBound))"
-        complain(node, "\(key): expected seconds from \(bounds)")
+        file.complain(node, "\(key): expected seconds from \(bounds)")
         return nil
     }
 
@@ -207,11 +182,11 @@ struct RouteFile {
     private mutating func readVersions(_ node: Node, into table: inout PublicRoutes) {
         for (entry, mapping) in entries(node, "versions", max: PublicRoutes.versionsMax) {
             for (key, _) in mapping where !["version", "status", "sunset"].contains(key.string) {
-                complain(key, "\(Self.shown(key)): a version has version, status and sunset")
+                file.complain(key, "\(TableFile.shown(key)): a version has version, status and sunset")
             }
             let name = mapping["version"]?.string ?? ""
             guard !name.isEmpty, !name.contains("/"), !table.versions.contains(where: { $0.name == name }) else {
-                complain(entry, "version: expected a path's first segment, each once")
+                file.complain(entry, "version: expected a path's first segment, each once")
                 continue
             }
             let statuses = APIVersion.Status.allCases.map(\.rawValue)
@@ -220,7 +195,7 @@ struct RouteFile {
             var version = APIVersion(name: name, status: status)
             if let sunset = mapping["sunset"] {
                 version.sunsetSeconds = Self.seconds(sunset.string ?? "")
-                if version.sunsetSeconds == nil { complain(sunset, "sunset: expected a date, as 2027-06-30") }
+                if version.sunsetSeconds == nil { file.complain(sunset, "sunset: expected a date, as 2027-06-30") }
             }
             table.versions.append(version)
         }

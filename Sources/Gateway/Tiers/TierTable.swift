@@ -62,14 +62,8 @@ struct TierTable: Equatable, Sendable {
     }()
 
     /// The table of a file over the built-in one, or that alone.
-    static func load(_ path: String?) throws(BadTierFile) -> TierTable {
+    static func load(_ path: String?) throws(BadTableFile) -> TierTable {
         guard let path else { return builtIn }
-        let bytes: [UInt8]
-        do throws(FileError) {
-            bytes = try readFile(at: path, bytesMax: GatewayConfiguration.fileBytesMax)
-        } catch {
-            throw BadTierFile(problems: ["\(path): \(error.description)"])
-        }
-        return try TierFile.read(String(decoding: bytes, as: UTF8.self), name: path, over: builtIn)
+        return try TierFile.read(BadTableFile.text(at: path), name: path, over: builtIn)
     }
 }

@@ -74,11 +74,11 @@ import Testing
             "tiers.yaml line 12: worker is none of anonymous, free, starter, premium, enterprise, internal",
             "tiers.yaml line 13: other: expected tiers",
         ]
-        #expect(throws: BadTierFile(problems: expected)) { try read(text) }
+        #expect(throws: BadTableFile(problems: expected)) { try read(text) }
     }
 
     @Test(arguments: ["", "tiers", "- 1", "a: [", "routes: []"])
     func `what is no mapping with tiers is refused`(text: String) {
-        #expect(throws: BadTierFile.self) { try read(text) }
+        #expect(throws: BadTableFile.self) { try read(text) }
     }
 }
