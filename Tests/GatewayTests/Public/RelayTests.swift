@@ -1,6 +1,7 @@
 // What reaches an upstream, and what comes back: api.md section 3, "Upstream", over real sockets.
 
 import Foundation
+import Reactor
 import TestSupport
 import Testing
 
@@ -140,6 +141,8 @@ import Testing
 
     @Test func `a large answer flows at the client's pace and is not gathered in memory`() throws {
         let bytes = 60 << 20
+        // Over io_uring each reactor's 4 MiB of buffers are touched for the first time here.
+        let grownMax = PollerKind.underTest == .epoll ? 8 << 20 : 24 << 20
         let parser = try TestUpstream { request in
             request.target.contains("chunked") ? .fillChunked(bytes) : .fill(bytes)
         }
@@ -156,8 +159,7 @@ import Testing
                 parser.filledBytes - sentBefore < bytes - (20 << 20)
             }
             let during = try MetricsPage(fixture.gateway).value("process_resident_memory_bytes")
-            // Over io_uring each reactor's 4 MiB of buffers are touched for the first time here.
-            #expect(during - before < Double(24 << 20), "grown by \(during - before)")
+            #expect(during - before < Double(grownMax), "grown by \(during - before)")
             let response = try client.readResponse()
             #expect(response.body.count == bytes)
             #expect(response.body.allSatisfy { $0 == UInt8(ascii: "x") })
