@@ -23,10 +23,6 @@ extension Caller {
     static func account(user: String) -> String { "user:\(user)" }
 
     /// Nobody known, told apart by address.
-    static func anonymous(_ peer: PeerAddress) -> Caller {
-        anonymous(at: peer.isUnix ? nil : IPAddress(high: peer.high, low: peer.low))
-    }
-
     /// - Parameter address: nil for a client of a Unix socket. Of IPv6 the first 64 bits count: a client has all others
     ///   to choose from (RFC 6177).
     static func anonymous(at address: IPAddress?) -> Caller {
@@ -45,7 +41,6 @@ extension Caller {
 /// A credential as it was sent and not yet checked, copied out of its request.
 enum PresentedCredential: Equatable, Sendable {
     case bearer([UInt8])
-    case ssrToken([UInt8])
     case apiKey([UInt8])
 }
 
@@ -55,6 +50,6 @@ enum Identification: Sendable {
     case caller(Caller)
     /// 401, or 503 where the credential cannot be checked.
     case refused(Problem)
-    /// To be looked up: `CallerGate.resolve` is asked next.
+    /// To be looked up: `KnownCallers.resolve` is asked next.
     case presented(PresentedCredential)
 }

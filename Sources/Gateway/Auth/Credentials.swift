@@ -117,7 +117,6 @@ final class Credentials: @unchecked Sendable {
         switch presented {
         case .bearer(let token): try await resolve(bearer: token)
         case .apiKey(let key): try await resolve(apiKey: key)
-        case .ssrToken: throw .unauthorized("X-SSR-Token is not valid")
         }
     }
 

@@ -1,9 +1,11 @@
-// The gate of the public surface as it is served: credentials, then rates and quotas. One a reactor, on its thread.
-// Source: the HTTP contract, section 3.
+// The gate of the public surface: credentials, then rates and quotas. One a reactor, on its thread. The pipeline asks in
+// this order, once a request, and answers what is refused. Source: the HTTP contract, section 3.
+//
+//     identify ─► (resolve) ─► admit: rate, then quota ─► the answer is made ─► settle
 
 import Reactor
 
-final class KnownCallers: CallerGate {
+final class KnownCallers {
     private let credentials: Credentials
     private let limits: CallerLimits
     private let shared: SharedState
@@ -30,20 +32,30 @@ final class KnownCallers: CallerGate {
         limits.close()
     }
 
+    /// Reads who asks from a request's head, without waiting. Called before the body is read and again after it: cheap.
     func identify(_ request: borrowing Request) -> Identification { credentials.identify(request) }
 
+    /// Checks a credential that `identify` could not.
+    /// - Throws: 401 for a bad one, 503 where it cannot be checked now.
     func resolve(_ presented: PresentedCredential) async throws(Problem) -> Caller {
         try await credentials.resolve(presented)
     }
 
+    /// Lets a request in: the rate first, then the quota of `feature`, which is charged here.
+    /// - Parameter feature: nil where the route counts for none: only the rate holds.
     func admit(_ caller: Caller, to feature: Feature?) async -> Admission {
         await limits.admit(caller, to: feature)
     }
 
+    /// The charged request has been answered: below 500 the charge stands, else it is given back.
+    /// Told once for each charge.
+    /// - Parameter status: nil where the client had gone before there was an answer.
     func settle(_ charge: Charge, status: Int?) { limits.settle(charge, status: status) }
 
+    /// The body of `GET /v1/usage`, JSON.
     func usage(of caller: Caller) async throws(Problem) -> [UInt8] { try await limits.usage(of: caller) }
 
+    /// Appends the rate's header lines of an answer to a caller of `tier`.
     func appendHeaders(_ rate: RateNote, tier: Tier, to buffer: inout ByteBuffer) {
         let rule = shared.tiers[tier]
         rate.write(limitPerMinute: rule.perMinute, to: &buffer)

@@ -9,14 +9,14 @@ final class PublicSurface: @unchecked Sendable {
     let shared: SharedState
     let reactor: Reactor
     let server: HTTPServer
-    let gate: any CallerGate
+    let gate: KnownCallers
     let upstream: Upstream
     let cache: AnswerCache
     let shard: MetricsShard
     private var clients: [SlotID: PublicClient] = [:]
 
     init(
-        shared: SharedState, reactor: Reactor, server: HTTPServer, gate: any CallerGate, upstream: Upstream,
+        shared: SharedState, reactor: Reactor, server: HTTPServer, gate: KnownCallers, upstream: Upstream,
         cache: AnswerCache, shard: MetricsShard
     ) {
         self.shared = shared
