@@ -109,6 +109,7 @@ const char *cr_tls_error_text(int error) {
         const char *text = ERR_reason_error_string((unsigned long)error);
         return text ? text : "an unknown error of OpenSSL";
     }
+    if (error == CR_TLS_TRUNCATED) return "the peer closed the connection in the middle of TLS";
     if (error >= CR_TLS_VERIFY_BASE) return X509_verify_cert_error_string(error - CR_TLS_VERIFY_BASE);
     return NULL;
 }

@@ -78,7 +78,11 @@ final class TLSLink: StreamOwner {
     /// Sends what the owner has gathered, as far as the kernel takes it.
     func flush(_ gathering: inout ByteBuffer) -> Stream.FlushOutcome {
         while true {
-            if case .failed(let error) = state { return .failed(error) }
+            switch state {
+            case .failed(let error): return .failed(error)
+            case .closed: return .failed(.connectionReset)
+            case .handshake, .established, .plain: break
+            }
             if let error = seal(&gathering) { return .failed(error) }
             switch pump() {
             case .done where gathering.isEmpty:

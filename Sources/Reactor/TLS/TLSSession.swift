@@ -92,7 +92,7 @@ extension SystemError {
     public var isTLS: Bool { cr_tls_error_text(number) != nil }
 
     /// The connection ended without the peer's goodbye: what it sent may have been cut off by anybody.
-    static let truncated = SystemError(number: EPIPE)
+    static let truncated = SystemError(number: CR_TLS_TRUNCATED)
     /// More records wait for the peer than may.
     static let outputFull = SystemError(number: ENOBUFS)
 }

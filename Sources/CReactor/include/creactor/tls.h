@@ -24,6 +24,7 @@ enum cr_tls_peers {
 
 /* What cr_tls_open says besides a count. */
 #define CR_TLS_ENDED (-1)           /* close_notify: the peer sends no more. No errno that TLS has is 1 */
+#define CR_TLS_TRUNCATED 0xffff     /* the connection ended without close_notify: for the caller, who sees that */
 #define CR_TLS_VERIFY_BASE 0x10000  /* + an X509_V_ERR of the peer's certificate */
 #define CR_TLS_OPENSSL_BASE 0x800000 /* from here on: OpenSSL's own codes */
 
