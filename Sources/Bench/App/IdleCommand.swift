@@ -25,6 +25,7 @@ struct IdleCommand: ParsableCommand {
     @Option(name: [.customShort("H"), .long], help: "A header line. Several are possible.")
     var header: [HeaderOption] = []
 
+    @OptionGroup var trust: TrustOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -35,7 +36,8 @@ struct IdleCommand: ParsableCommand {
 
     func run() throws {
         var settings = IdleHold.Settings(
-            target: try resolved(url), connections: connections, hold: duration.interval, timeout: timeout.interval)
+            target: try trust.resolved(url), connections: connections, hold: duration.interval,
+            timeout: timeout.interval)
         settings.sources = sources?.split(separator: ",").map(String.init) ?? []
         for source in settings.sources where PeerAddress(source) == nil {
             throw ValidationError("--sources: \(source) is no numeric address")

@@ -18,6 +18,8 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "The kind of work: parcel or party.")
     var kind = "parcel"
 
+    @OptionGroup var trust: TrustOptions
+
     func validate() throws {
         guard kind == "parcel" || kind == "party" else {
             throw ValidationError("--kind is parcel or party, not \(kind)")
@@ -42,7 +44,7 @@ struct GatewayOptions: ParsableArguments {
 
     /// A target below the URL's path.
     func target(_ path: String = "") throws -> Target {
-        let root = try resolved(url)
+        let root = try trust.resolved(url)
         guard root.path == "/" else { throw ValidationError("--url names the gateway, without a path: \(url)") }
         return root
     }
@@ -182,16 +184,5 @@ struct OutputOptions: ParsableArguments {
                 throw ValidationError("\(path): \(error)")
             }
         }
-    }
-}
-
-/// The URL's target with its host looked up.
-func resolved(_ url: String) throws -> Target {
-    do {
-        var target = try Target(url)
-        try target.resolve()
-        return target
-    } catch {
-        throw ValidationError("\(error)")
     }
 }

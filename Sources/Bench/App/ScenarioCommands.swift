@@ -86,7 +86,7 @@ struct GetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get", abstract: "One request again and again, to any HTTP/1.1 server.")
 
-    @Argument(help: "http://HOST[:PORT]/PATH")
+    @Argument(help: "http://HOST[:PORT]/PATH, or https://")
     var url: String
 
     @Option(name: .customShort("X"), help: "The method.")
@@ -99,6 +99,7 @@ struct GetCommand: ParsableCommand {
     @Option(help: "The body; @FILE reads it from a file.")
     var body: String?
 
+    @OptionGroup var trust: TrustOptions
     @OptionGroup var load: LoadOptions
     @OptionGroup var pace: PaceOptions
     @OptionGroup var output: OutputOptions
@@ -110,7 +111,7 @@ struct GetCommand: ParsableCommand {
     }
 
     func run() throws {
-        let target = try resolved(url)
+        let target = try trust.resolved(url)
         let (method, bytes) = (method, try bodyBytes())
         let headers = header.map { ($0.name, $0.value) }
         try Session(load, pace, output, name: "\(method) \(target.path)", target: target) { _ in

@@ -65,7 +65,7 @@ struct Session {
         let target = settings.target
         let place = target.isLoopback ? "" : " (\(target.address), another machine)"
         writeLine(
-            "\(scenario) to http://\(target.authority)\(place): \(countText(settings.connections)) connections, "
+            "\(scenario) to \(target.root)\(place): \(countText(settings.connections)) connections, "
                 + "\(threads) thread\(threads == 1 ? "" : "s"), \(pace), seed \(seed)", to: 1)
     }
 

@@ -37,6 +37,8 @@ final class IdleHold: StreamOwner, TimerOwner {
 
     private let reactor: Reactor
     private let settings: Settings
+    /// Of an https target.
+    private let peer: TLSPeer?
     private let connections: Slab<Connection>
     private let request: [UInt8]
     private var table = HeaderTable(capacity: 200)
@@ -52,6 +54,7 @@ final class IdleHold: StreamOwner, TimerOwner {
         self.reactor = reactor
         self.settings = settings
         self.changed = changed
+        peer = settings.target.makePeer()
         let text = RequestText("GET", settings.target.path, target: settings.target, headers: settings.headers)
         request = text.bytes + Array("\r\n".utf8)
         connections = Slab(countMax: settings.connections)
@@ -123,7 +126,7 @@ final class IdleHold: StreamOwner, TimerOwner {
         connections.at(slot).pointee.askedAt = reactor.now
         do throws(SystemError) {
             connections.at(slot).pointee.stream = try settings.target.connect(
-                slot, from: settings.sources, reactor: reactor, owner: self)
+                slot, from: settings.sources, reactor: reactor, owner: self, peer: peer)
         } catch {
             outstanding -= 1
             connections.at(slot).pointee.askedAt = nil

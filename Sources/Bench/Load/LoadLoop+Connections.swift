@@ -23,7 +23,7 @@ extension LoadLoop {
         connection.pointee.reader.reset()
         do throws(SystemError) {
             connection.pointee.stream = try settings.target.connect(
-                slot, from: settings.sources, reactor: reactor, owner: self)
+                slot, from: settings.sources, reactor: reactor, owner: self, peer: peer)
         } catch {
             connectFailed(slot, error)
         }

@@ -40,6 +40,8 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
     let scenario: any Scenario
     let meter: Meter
     let recorder: Recorder
+    /// Of an https target.
+    let peer: TLSPeer?
     let connections: Slab<LoadConnection>
     let responseLimits = ResponseLimits()
     var table = HeaderTable(capacity: 200)
@@ -83,6 +85,7 @@ final class LoadLoop: StreamOwner, TimerOwner, TurnParticipant {
         self.recorder = recorder
         self.ready = ready
         self.done = done
+        peer = settings.target.makePeer()
         isPlanned = settings.shape != nil || scenario.hasOwnPlan
         readsBodies = scenario.readsBodies
         sendsHEAD = scenario.sendsHEAD

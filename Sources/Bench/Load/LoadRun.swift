@@ -72,7 +72,7 @@ struct LoadRun {
         guard openCount > 0 else {
             let reason = error.map { ": \($0)" } ?? ""
             throw RunFailure(
-                description: "no connection to \(settings.target.authority) (\(settings.target.address)) could be made"
+                description: "no connection to \(settings.target.root) (\(settings.target.address)) could be made"
                     + reason)
         }
         let start = Instant.read() + Self.startDelay

@@ -16,6 +16,7 @@
 #include "creactor/relaxed.h"
 #include "creactor/socket.h"
 #include "creactor/thread.h"
+#include "creactor/tls.h"
 #include "creactor/uring.h"
 #include "creactor/json.h"
 #include "creactor/http.h"

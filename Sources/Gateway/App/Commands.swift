@@ -46,6 +46,9 @@ struct ConfigurationOptions: ParsableArguments {
         } catch {
             loaded.problems += error.problems
         }
+        if loaded.problems.isEmpty, let problem = loaded.configuration.certificateProblem {
+            loaded.problems.append(problem)
+        }
         loaded.problems.insert(contentsOf: problems, at: 0)
         return loaded
     }

@@ -85,7 +85,7 @@ struct EnqueueCommand: ParsableCommand {
         let progress = EnqueueProgress(file: file, bytes: data.count, kind: kind)
         if restart { progress.remove() }
         let (columns, isCSV) = (self.columns, self.isCSV)
-        let total = try RedisSession.run(loaded.configuration.redis) { session in
+        let total = try RedisSession.run(loaded.configuration.commandRedis()) { session in
             let tasks = isCSV ? try TaskFile(csv: data, columns: columns) : TaskFile(json: data)
             var run = EnqueueRun(session: session, kind: kind, progress: progress)
             return try await run.finish(tasks)

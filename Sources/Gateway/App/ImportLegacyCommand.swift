@@ -41,11 +41,15 @@ struct ImportLegacyCommand: ParsableCommand {
     func run() throws {
         let loaded = try options.start()
         guard let kind = WorkKind(name: kind) else { throw ExitCode.validationFailure }
-        let old = try source()
+        var old = try source()
+        if old?.usesTLS == true {
+            old?.tls = CurrentTLSContext(try TransportSecurity.clientContext(loaded.configuration))
+        }
+        let from = old
         let takesProcessing = !queuesOnly
-        let total = try RedisSession.run(loaded.configuration.redis) { session in
-            let source = if let old { try await session.another(old) } else { session }
-            defer { if old != nil { source.client.close() } }
+        let total = try RedisSession.run(loaded.configuration.commandRedis()) { session in
+            let source = if let from { try await session.another(from) } else { session }
+            defer { if from != nil { source.client.close() } }
             var run = LegacyImport(source: source, target: session, kind: kind, takesProcessing: takesProcessing)
             if isTerminal(2) { run.stepped = { writeText("\r\u{1B}[K\($0.summary)", to: 2) } }
             let total = try await run.run()

@@ -47,6 +47,7 @@ final class GatewayProcess: Sendable {
     func start() throws {
         let count = shared.metrics.reactorCount
         shared.poller.report(to: logger)
+        shared.security.warnOfExpiry()
         do throws(RawFileFailure) {
             try shared.rawFiles.start()
         } catch {

@@ -10,6 +10,7 @@ final class Shard: @unchecked Sendable {
     let redis: RedisClient
     /// The first serves everything but results too.
     let postgres: [PostgresClient]
+    private let security: TransportSecurity
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
     private let client: HTTPClient
@@ -22,6 +23,7 @@ final class Shard: @unchecked Sendable {
 
     init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
         self.reactor = reactor
+        security = shared.security
         let configuration = shared.configuration
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
@@ -36,7 +38,7 @@ final class Shard: @unchecked Sendable {
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
-        client = HTTPClient(reactor: reactor)
+        client = HTTPClient(reactor: reactor, tls: shared.security.upstreams)
         let service = configuration.proxyServiceURL.map { [client] in TorProxyService(client: client, service: $0) }
         let pool = ProxyPool(redis: redis, shared: shared, source: service)
         handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
@@ -122,7 +124,8 @@ final class Shard: @unchecked Sendable {
         for census in censuses { census.start() }
         for reaper in proxyReapers { reaper.start() }
         for listener in listeners {
-            let isServed = server.listen(Descriptor(listener.descriptor), tag: listener.tag)
+            let isServed = server.listen(
+                Descriptor(listener.descriptor), tag: listener.tag, tls: security.listeners[Int(listener.tag)])
             precondition(isServed, "a new reactor has room for its listeners")
         }
     }

@@ -5,6 +5,7 @@ import Reactor
 
 struct SharedState: Sendable {
     let configuration: GatewayConfiguration
+    let security: TransportSecurity
     let publicRoutes: PublicRoutes
     /// By public route: header lines of its version's end.
     let sunsetLines: [String]
@@ -47,8 +48,11 @@ struct SharedState: Sendable {
     /// Accounts that are active at once and have a bucket of their own: seven a group.
     static let callerBucketGroups = 32_768
 
-    /// - Throws: where the route or the tiers file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
+    /// - Throws: where a certificate, the route or the tiers file is none, the PostgreSQL URL is none, or the AWS variables are not what `s3://` needs.
     init(_ configuration: GatewayConfiguration, reactors: Int) throws {
+        security = try TransportSecurity(configuration)
+        var configuration = configuration
+        configuration.redis.tls = security.upstreams
         self.configuration = configuration
         publicRoutes = try PublicRoutes.load(configuration.routesFile)
         sunsetLines = publicRoutes.routes.map { [publicRoutes] in publicRoutes.sunsetLines(of: $0) }
@@ -95,7 +99,5 @@ struct SharedState: Sendable {
     func service(_ name: ServiceName) -> UpstreamService { services[name == .parser ? 0 : 1] }
 
     /// Whether clients of a listener speak TLS.
-    func isSecure(listener: UInt32) -> Bool {
-        configuration.tlsCertFile != nil && !listeners[Int(listener)].isPlain
-    }
+    func isSecure(listener: UInt32) -> Bool { security.isSecure(listener: listener) }
 }

@@ -101,7 +101,7 @@ final class AnswerCache: TimerOwner, @unchecked Sendable {
     private var fetching: [String: CacheKey] = [:]
     private var timer = TimerID.none
 
-    /// - Throws: `.unsupported` where the endpoint asks for TLS.
+    /// - Throws: `.unsupported` where the endpoint asks for TLS and has no context for it.
     init(
         reactor: Reactor, redis: RedisClient, store: CacheStore, endpoint: RedisEndpoint
     ) throws(RedisFailure) {

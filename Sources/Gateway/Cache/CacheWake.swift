@@ -29,7 +29,7 @@ final class CacheWake: RedisSubscriberOwner {
     private let dropped: () -> Void
     private let passes: (CacheKey) -> Void
 
-    /// - Throws: `.unsupported` where the endpoint asks for TLS.
+    /// - Throws: `.unsupported` where the endpoint asks for TLS and has no context for it.
     init(
         reactor: Reactor, endpoint: RedisEndpoint, dropped: @escaping () -> Void,
         passes: @escaping (CacheKey) -> Void

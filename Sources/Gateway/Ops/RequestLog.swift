@@ -39,6 +39,11 @@ struct RequestLog {
         logger.log(level: isNoteworthy ? .info : .debug, "request", metadata: metadata)
     }
 
+    /// A client that got no further than TLS. At `debug`: whoever can connect can have one written.
+    func recordHandshake(_ error: SystemError, peer: PeerAddress) {
+        logger.debug("no TLS connection", metadata: ["ip": "\(peer)", "reason": "\(error)"])
+    }
+
     /// Queries may carry what is nobody's business.
     private static func withoutQuery(_ target: String) -> Substring { target.prefix { $0 != "?" } }
 }

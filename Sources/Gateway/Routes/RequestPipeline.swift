@@ -46,6 +46,11 @@ final class RequestPipeline: RequestHandler {
         guard !route.surfaces.isDisjoint(with: surfaces) else { return .refuse(.notFound("no such path")) }
         note.route = UInt16(match.route)
         note.tier = route.kind(on: surfaces).rawValue
+        if route.isInternal, shared.security.bindsWorkers[Int(request.listener)],
+            !publicSurface.server.hasClientCertificate(request.exchange)
+        {
+            return .refuse(.forbidden("a client certificate is needed here"))
+        }
         if let problem = admit(request, route, note: &note) { return .refuse(problem) }
         return plan(request, route, note)
     }
@@ -270,6 +275,10 @@ final class RequestPipeline: RequestHandler {
     }
 
     func hasRoom(_ exchange: SlotID, note: RequestNote) { publicSurface.hasRoom(exchange) }
+
+    func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32) {
+        log.recordHandshake(error, peer: peer)
+    }
 
     func connectionChanged(listener: UInt32, isOpen: Bool) {
         shard.add(shared.metrics.activeConnections[Int(listener)], isOpen ? 1 : -1)

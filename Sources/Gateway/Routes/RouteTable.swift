@@ -77,6 +77,8 @@ struct RouteRule: Sendable {
     var surfaces: Surfaces
     var kind: WorkKind?
     var relay: Int16
+    /// Below `/internal/`, which a client CA binds.
+    var isInternal: Bool
 
     init(_ route: Route) {
         operation = route.operation
@@ -85,6 +87,7 @@ struct RouteRule: Sendable {
         surfaces = route.surfaces
         kind = route.kind
         relay = route.relay
+        isInternal = route.pattern.hasPrefix("/internal/")
     }
 
     /// The kind that a request on a listener is about.

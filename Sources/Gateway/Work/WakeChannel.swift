@@ -11,7 +11,7 @@ final class WakeChannel: RedisSubscriberOwner {
     /// Called with the kind of each wake.
     private let heard: (WorkKind) -> Void
 
-    /// - Throws: `.unsupported` where the endpoint asks for TLS.
+    /// - Throws: `.unsupported` where the endpoint asks for TLS and has no context for it.
     init(
         reactor: Reactor, endpoint: RedisEndpoint, polls: [LongPoll], heard: @escaping (WorkKind) -> Void
     ) throws(RedisFailure) {

@@ -39,6 +39,8 @@ public struct HTTPClientCounts: Equatable, Sendable {
     public var repeats = 0
     /// Kept connections closed for lack of use.
     public var expirations = 0
+    /// TLS connections that went on with an earlier session.
+    public var resumptions = 0
 }
 
 /// `@unchecked Sendable`: a reference may travel into a task of the reactor, but every member is for the reactor's own
@@ -49,13 +51,18 @@ public final class HTTPClient: @unchecked Sendable {
     public internal(set) var counts = HTTPClientCounts()
     /// Scratch of all its parsing.
     let table: UnsafeMutablePointer<HeaderTable>
+    /// For `https`; nil: there is none.
+    let tls: CurrentTLSContext?
     private var pools: [HTTPClientEndpoint: HTTPClientPool] = [:]
     private(set) var isClosed = false
 
-    /// - Parameter reactor: outlives the client.
-    public init(reactor: Reactor, limits: HTTPClientLimits = HTTPClientLimits()) {
+    /// - Parameters:
+    ///   - reactor: outlives the client.
+    ///   - tls: a client's context, for `https`; nil: such requests are refused.
+    public init(reactor: Reactor, limits: HTTPClientLimits = HTTPClientLimits(), tls: CurrentTLSContext? = nil) {
         self.reactor = reactor
         self.limits = limits
+        self.tls = tls
         // One table, allocated and freed with the client.
         table = .allocate(capacity: 1)
         table.initialize(to: HeaderTable(capacity: limits.response.headerCountMax))
@@ -72,7 +79,9 @@ public final class HTTPClient: @unchecked Sendable {
         precondition(reactor.executor.isCurrent, "used away from its reactor")
         if isClosed { throw .cancelled }
         if let fault = request.fault { throw .unsupported(fault) }
-        if request.endpoints.contains(where: \.isSecure) { throw .unsupported("TLS to upstreams (https://)") }
+        if tls == nil, request.endpoints.contains(where: \.isSecure) {
+            throw .unsupported("https without a TLS context")
+        }
         let exchange = HTTPClientExchange(request, client: self)
         let reactor = reactor
         let result: Result<HTTPClientResponse, HTTPClientFailure> = await withTaskCancellationHandler {

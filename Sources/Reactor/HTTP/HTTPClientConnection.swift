@@ -3,7 +3,7 @@
 //
 //     connecting ─► busy ─ answer complete ─► kept ─► busy …          any ─► closed
 //
-// TLS, when there is any, sits inside Stream: bytes pass through `Stream.receive` before they are read here.
+// TLS, when there is any, sits inside Stream: it is connected once the server has proved who it is.
 
 final class HTTPClientConnection: StreamOwner, TimerOwner {
     private enum State { case connecting, busy, kept, closed }
@@ -38,10 +38,10 @@ final class HTTPClientConnection: StreamOwner, TimerOwner {
         self.exchange = exchange
         do throws(SystemError) {
             let descriptor = try Descriptor.connect(host: address.text, port: address.pool.endpoint.port)
-            guard let id = reactor.poller.addStream(descriptor, connecting: true, owner: self, tag: 0) else {
-                throw .tooManyConnections
-            }
-            stream = Stream(id: id, reactor: reactor)
+            stream = Stream(
+                descriptor, connecting: true, owner: self, tag: 0, reactor: reactor,
+                tls: address.pool.peer.map { .client($0) })
+            if stream == nil { throw .tooManyConnections }
             return nil
         } catch {
             self.exchange = nil
@@ -52,6 +52,7 @@ final class HTTPClientConnection: StreamOwner, TimerOwner {
 
     func connected(tag: UInt32) {
         guard state == .connecting, let exchange else { return }
+        if stream?.wasResumed == true { client.counts.resumptions += 1 }
         address.restsUntil = Instant(nanoseconds: .min)
         exchange.connected(self)
     }
@@ -114,14 +115,11 @@ final class HTTPClientConnection: StreamOwner, TimerOwner {
         guard state == .busy, let exchange else { return close() }
         var failure: HTTPFailure?
         let hadHead = receiver.head != nil
-        stream!.receive(bytes) { bytes in
-            guard failure == nil else { return }
-            do throws(HTTPFailure) {
-                // The client outlives its connections' calls, and its table with it.
-                try receiver.receive(bytes, table: &client.table.pointee, body: &exchange.body)
-            } catch {
-                failure = error
-            }
+        do throws(HTTPFailure) {
+            // The client outlives its connections' calls, and its table with it.
+            try receiver.receive(bytes, table: &client.table.pointee, body: &exchange.body)
+        } catch {
+            failure = error
         }
         if let failure { return fail(.protocolViolation(failure)) }
         advance(exchange, hadHead: hadHead)

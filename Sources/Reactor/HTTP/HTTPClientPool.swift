@@ -38,6 +38,8 @@ final class HTTPClientAddress {
 final class HTTPClientPool: @unchecked Sendable {
     let endpoint: HTTPClientEndpoint
     unowned let client: HTTPClient
+    /// Of an `https` endpoint.
+    let peer: TLSPeer?
     private(set) var addresses: [HTTPClientAddress] = []
     /// Connections open or being opened.
     private(set) var connections: [ObjectIdentifier: HTTPClientConnection] = [:]
@@ -53,6 +55,8 @@ final class HTTPClientPool: @unchecked Sendable {
     init(_ endpoint: HTTPClientEndpoint, client: HTTPClient) {
         self.endpoint = endpoint
         self.client = client
+        let tls = endpoint.isSecure ? client.tls : nil
+        peer = tls.map { TLSPeer($0, host: endpoint.host, application: TLSPeer.http11) }
     }
 
     var openCount: Int { connections.count }

@@ -23,11 +23,14 @@ extension HTTPServer: ListenerOwner {
         let placeholder = HTTPConnection(
             stream: Stream(id: .none, reactor: reactor), peer: peer, listener: tag, now: reactor.now)
         guard let slot = connections.insert(placeholder) else { return nil }
-        guard let id = reactor.poller.addStream(descriptor, connecting: false, owner: self, tag: slot.index) else {
+        let opened = Stream(
+            descriptor, connecting: false, owner: self, tag: slot.index, reactor: reactor,
+            tls: secureListeners[tag].map { .server($0.now) })
+        guard let stream = opened else {
             connections.remove(slot.index)
             return nil
         }
-        connections.at(slot.index).pointee.stream = Stream(id: id, reactor: reactor)
+        connections.at(slot.index).pointee.stream = stream
         return slot.index
     }
 

@@ -63,7 +63,11 @@ extension HTTPServer: TimerOwner {
             return (connection.pointee.lingeringSince + limits.lingerTimeout, .lingering)
         }
         var next: (Instant, Expiry)?
-        if connection.pointee.isSending { next = (connection.pointee.lastSent + limits.idleTimeout, .stuck) }
+        if connection.pointee.isSending {
+            // One that is refused may still have its TLS handshake before it, and has only so much time for that.
+            let patience = connection.pointee.isRefusal ? limits.headerTimeout : limits.idleTimeout
+            next = (connection.pointee.lastSent + patience, .stuck)
+        }
         if let arrival = arrivalDeadline(index) {
             if next == nil || arrival.0 < next!.0 { next = arrival }
         } else if next == nil, connection.pointee.exchangeCount == 0 {

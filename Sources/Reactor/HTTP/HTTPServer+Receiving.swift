@@ -34,7 +34,25 @@ extension HTTPServer: StreamOwner {
         }
     }
 
-    public func failed(_ error: SystemError, tag: UInt32) { close(tag) }
+    public func failed(_ error: SystemError, tag: UInt32) {
+        let connection = connections.at(tag)
+        guard error.isTLS, connection.pointee.phase == .head, connection.pointee.exchangeCount == 0,
+            !connection.pointee.isRefusal
+        else { return close(tag) }
+        handler.handshakeFailed(error, peer: connection.pointee.peer, listener: connection.pointee.listener)
+        if error.isPlainHTTP {
+            connection.pointee.stream.giveUpTLS()
+            return refuseConnection(.invalidRequest("this port speaks TLS: use https"), ids.next(), tag)
+        }
+        // So that the client gets to read what it is told is wrong.
+        linger(tag)
+    }
+
+    /// Whether the client of an exchange has shown a certificate that was found good.
+    public func hasClientCertificate(_ exchange: SlotID) -> Bool {
+        guard let index = openConnection(of: exchange) else { return false }
+        return connections.at(index).pointee.stream.hasPeerCertificate
+    }
 
     private func keep(_ bytes: RawSpan, _ index: UInt32) {
         let connection = connections.at(index)

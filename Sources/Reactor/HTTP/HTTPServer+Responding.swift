@@ -137,6 +137,9 @@ extension HTTPServer {
         date.appendLine(unixSeconds: Int(reactor.wallMicroseconds / 1_000_000), to: &buffer)
         ResponseHead.connection(
             keepAlive: !slot.pointee.closes, version: slot.pointee.isHTTP10 ? .http10 : .http11, into: &buffer)
+        if connections.at(slot.pointee.connection.index).pointee.stream.isSecure {
+            buffer.append("Strict-Transport-Security: max-age=31536000\r\n")
+        }
         handler.appendHeaders(slot.pointee.note, to: &buffer)
         headers(&buffer)
         if let length { ResponseHead.contentLength(length, into: &buffer) }

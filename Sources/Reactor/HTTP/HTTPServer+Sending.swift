@@ -54,7 +54,7 @@ extension HTTPServer: TurnParticipant {
 
     /// The last answer is out: waits for the peer to close, so that unread bytes of its do not reset the connection
     /// before it has read the answer.
-    private func linger(_ index: UInt32) {
+    func linger(_ index: UInt32) {
         let connection = connections.at(index)
         if connection.pointee.peerEnded { return close(index) }
         leaveBody(.connectionClosed, index)

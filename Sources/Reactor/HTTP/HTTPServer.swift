@@ -22,6 +22,8 @@ public final class HTTPServer: @unchecked Sendable {
     var dirty: [SlotID] = []
     var dirtyNow: [SlotID] = []
     var listeners: [SlotID] = []
+    /// By the tags of listeners that speak TLS.
+    var secureListeners: [UInt32: CurrentTLSContext] = [:]
     private var drained: (() -> Void)?
     private(set) var isDraining = false
     /// Connections accepted since the start, and refused for want of room.
@@ -57,8 +59,10 @@ public final class HTTPServer: @unchecked Sendable {
     // MARK: start
 
     /// Serves a listening socket. `tag` comes back as the connection's listener.
+    /// - Parameter tls: a server's context, taken anew for each connection; nil for a plain listener.
     /// - Returns: false when the reactor has no room for it.
-    public func listen(_ descriptor: consuming Descriptor, tag: UInt32) -> Bool {
+    public func listen(_ descriptor: consuming Descriptor, tag: UInt32, tls: CurrentTLSContext? = nil) -> Bool {
+        secureListeners[tag] = tls
         guard let id = reactor.poller.addListener(descriptor, owner: self, tag: tag) else { return false }
         listeners.append(id)
         return true
@@ -120,7 +124,11 @@ public final class HTTPServer: @unchecked Sendable {
         tellIfDrained()
     }
 
-    private static func closeStream(_ connection: consuming HTTPConnection) { connection.stream.close() }
+    /// One that owes an answer, or the rest of it, ends as what it is: cut off.
+    private static func closeStream(_ connection: consuming HTTPConnection) {
+        let owesNothing = connection.firstExchange == .max
+        connection.stream.close(saysGoodbye: owesNothing)
+    }
 
     /// Removes exchanges that will not be sent any more: those of a closed connection, or behind a closing answer.
     func abandon(from first: UInt32) {

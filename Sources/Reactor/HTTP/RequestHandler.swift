@@ -29,10 +29,13 @@ public protocol RequestHandler: AnyObject {
     func connectionChanged(listener: UInt32, isOpen: Bool)
     /// The client has taken what was written of a streamed answer, whose writer had to stop (`writeBody`).
     func hasRoom(_ exchange: SlotID, note: RequestNote)
+    /// A connection has ended before its first request for what TLS found wrong, the certificate that it showed included.
+    func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32)
 }
 
 extension RequestHandler {
     public func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {}
     public func connectionChanged(listener: UInt32, isOpen: Bool) {}
     public func hasRoom(_ exchange: SlotID, note: RequestNote) {}
+    public func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32) {}
 }

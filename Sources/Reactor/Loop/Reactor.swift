@@ -45,6 +45,9 @@ public final class Reactor: @unchecked Sendable {
     /// participants are told. For what cannot live with the timers' millisecond. nil: no such time.
     public var wakeUpAt: Instant?
 
+    /// Lent to the TLS connection that is told of bytes, for what its records carry.
+    var plaintext = ByteBuffer()
+
     private let mailbox: Mailbox
     private var mailboxWatch: MailboxWatch?
     private var timers: TimerWheel<(owner: any TimerOwner, tag: UInt64)>

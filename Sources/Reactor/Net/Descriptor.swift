@@ -18,14 +18,14 @@ public struct Descriptor: ~Copyable {
     }
 }
 
-/// An error number of the kernel.
+/// An error number of the kernel; above those, what TLS found wrong (see creactor/tls.h).
 public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Positive errno.
+    /// Positive errno, or a code of TLS.
     public let number: Int32
 
     public init(number: Int32) { self.number = number }
 
-    public var description: String { String(cString: strerror(number)) }
+    public var description: String { String(cString: cr_tls_error_text(number) ?? UnsafePointer(strerror(number))) }
 
     public static let connectionReset = SystemError(number: ECONNRESET)
     public static let timedOut = SystemError(number: ETIMEDOUT)

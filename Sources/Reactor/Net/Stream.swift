@@ -22,15 +22,54 @@ public struct Stream: ~Copyable {
     private var leaving = ByteBuffer()
     /// The poller holds or refuses bytes: nothing is sent until it says `sent`.
     private var isWaiting = false
+    private let tls: TLSLink?
 
+    /// A plain stream.
     /// - Parameter reactor: outlives the stream; it owns the connection that owns this.
     public init(id: SlotID, reactor: Reactor) {
         self.id = id
         self.reactor = reactor
+        tls = nil
     }
 
-    /// Bytes written and not yet taken by the kernel.
-    public var unsentBytes: Int { gathering.count + leaving.count }
+    /// A stream over a descriptor that the poller takes over; nil where it has no room, and the descriptor is closed.
+    /// - Parameters:
+    ///   - connecting: `connected` comes first: once the descriptor is connected and TLS, if any, is agreed on.
+    ///   - tls: nil for a plain stream. What is wrong with the peer's certificate is told as `failed`.
+    public init?(
+        _ descriptor: consuming Descriptor, connecting: Bool, owner: any StreamOwner, tag: UInt32, reactor: Reactor,
+        tls role: TLSRole? = nil
+    ) {
+        var link: TLSLink?
+        if let role {
+            link = TLSLink(role, owner: owner, tag: tag, reactor: reactor)
+            if link == nil { return nil }
+        }
+        let id = reactor.poller.addStream(descriptor, connecting: connecting, owner: link ?? owner, tag: tag)
+        guard let id else { return nil }
+        link?.begin(id)
+        self.id = id
+        self.reactor = reactor
+        tls = link
+    }
+
+    /// Bytes written and not yet taken by the kernel; of TLS, as many as their records have.
+    public var unsentBytes: Int { gathering.count + leaving.count + (tls?.unsentBytes ?? 0) }
+
+    /// Those of them that are records already.
+    var sealedBytes: Int { tls?.unsentBytes ?? 0 }
+
+    /// What passes is protected by TLS.
+    public var isSecure: Bool { tls?.isSecure ?? false }
+
+    /// The peer has shown a certificate, and an authority that was named vouches for it.
+    public var hasPeerCertificate: Bool { tls?.hasPeerCertificate ?? false }
+
+    /// The peer was known from an earlier connection: a short handshake.
+    public var wasResumed: Bool { tls?.wasResumed ?? false }
+
+    /// Gives TLS up: the peer does not speak it. What is written leaves as it is.
+    mutating func giveUpTLS() { tls?.giveUp() }
 
     /// Lends the gathering buffer to `body`, which appends to it.
     /// - Parameter bytes: about as many as will be written: for much, a large buffer is borrowed where one is kept.
@@ -54,12 +93,9 @@ public struct Stream: ~Copyable {
         try body(&gathering)
     }
 
-    /// Passes received bytes to `body` as the application sees them.
-    @inlinable
-    public func receive(_ bytes: RawSpan, _ body: (RawSpan) -> Void) { body(bytes) }
-
     /// Sends what was written, as far as the kernel takes it.
     public mutating func flush() -> FlushOutcome {
+        if let tls { return flush(tls) }
         if isWaiting { return .waiting }
         while true {
             if leaving.isEmpty {
@@ -86,8 +122,15 @@ public struct Stream: ~Copyable {
         }
     }
 
+    private mutating func flush(_ tls: TLSLink) -> FlushOutcome {
+        let outcome = tls.flush(&gathering)
+        if outcome == .done { returnBuffers() }
+        return outcome
+    }
+
     /// The poller's `sent`: goes on sending.
     public mutating func sent(_ count: Int) -> FlushOutcome {
+        if let tls { return flush(tls) }
         isWaiting = false
         leaving.consume(count)
         return flush()
@@ -100,13 +143,19 @@ public struct Stream: ~Copyable {
     }
 
     /// Tells the peer that no more bytes come. Call it with nothing unsent.
-    public func endSending() { reactor.poller.endSending(id) }
+    public func endSending() {
+        if let tls { tls.endSending() } else { reactor.poller.endSending(id) }
+    }
 
     /// Stops or resumes receiving: back-pressure on the peer.
-    public func setReceiving(_ receiving: Bool) { reactor.poller.setReceiving(id, receiving) }
+    public func setReceiving(_ receiving: Bool) {
+        if let tls { tls.setReceiving(receiving) } else { reactor.poller.setReceiving(id, receiving) }
+    }
 
     /// Closes the connection; unsent bytes are dropped.
-    public consuming func close() {
+    /// - Parameter saysGoodbye: nothing is missing of what the peer expects; TLS tells it so.
+    public consuming func close(saysGoodbye: Bool = true) {
+        if let tls { tls.close(saysGoodbye: saysGoodbye && gathering.isEmpty) }
         reactor.poller.remove(id)
         returnBuffers()
     }

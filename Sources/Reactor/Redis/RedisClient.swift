@@ -65,7 +65,7 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
     /// - Parameters:
     ///   - reactor: outlives the client.
     ///   - scripts: loaded at every connect; all that flights run by `beginScript`.
-    /// - Throws: `.unsupported` where the endpoint asks for TLS.
+    /// - Throws: `.unsupported` where the endpoint asks for TLS and has no context for it.
     public init(
         reactor: Reactor, endpoint: RedisEndpoint, scripts: [RedisScript] = [], limits: RedisLimits = RedisLimits()
     ) throws(RedisFailure) {

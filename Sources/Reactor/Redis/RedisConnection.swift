@@ -1,6 +1,6 @@
 // One connection to Redis: connects, introduces itself, connects again when it is lost. Knows nothing of commands.
 // Owned by a client or a subscriber of one reactor. Limits: `connectTimeout` from the first packet to ready; waiting
-// times of `Backoff`; at most one name is being resolved. TLS is not there yet and refused at creation.
+// times of `Backoff`; at most one name is being resolved.
 //
 //      closed ─start─► resolving ─► connecting ─► introducing ─► ready
 //                          ▲                                       │
@@ -31,6 +31,7 @@ final class RedisConnection: StreamOwner, TimerOwner, @unchecked Sendable {
     let endpoint: RedisEndpoint
     private let scripts: [RedisScript]
     private unowned let owner: any RedisConnectionOwner
+    private let peer: TLSPeer?
     private let reader = RedisReader()
     private var state = State.closed
     private var stream: Stream?
@@ -53,7 +54,11 @@ final class RedisConnection: StreamOwner, TimerOwner, @unchecked Sendable {
     init(
         reactor: Reactor, endpoint: RedisEndpoint, scripts: [RedisScript], owner: any RedisConnectionOwner
     ) throws(RedisFailure) {
-        guard !endpoint.usesTLS else { throw .unsupported("TLS to Redis (rediss://) is not available yet") }
+        switch (endpoint.usesTLS, endpoint.tls, endpoint.address) {
+        case (false, _, _): peer = nil
+        case (true, let contexts?, .tcp(let host, _)): peer = TLSPeer(contexts, host: host)
+        case (true, _, _): throw .unsupported("TLS to Redis (rediss://) needs a host and a TLS context")
+        }
         self.reactor = reactor
         self.endpoint = endpoint
         self.scripts = scripts
@@ -128,11 +133,10 @@ final class RedisConnection: StreamOwner, TimerOwner, @unchecked Sendable {
         state = .connecting
         do throws(SystemError) {
             let descriptor = try open()
-            guard let id = reactor.poller.addStream(descriptor, connecting: true, owner: self, tag: 0) else {
-                throw .tooManyConnections
-            }
+            stream = Stream(
+                descriptor, connecting: true, owner: self, tag: 0, reactor: reactor, tls: peer.map { .client($0) })
+            if stream == nil { throw .tooManyConnections }
             reader.reset()
-            stream = Stream(id: id, reactor: reactor)
             timer = reactor.schedule(at: reactor.now + Self.connectTimeout, self, tag: epoch)
         } catch {
             failed(error, tag: 0)
@@ -255,7 +259,7 @@ final class RedisConnection: StreamOwner, TimerOwner, @unchecked Sendable {
 
     func received(_ bytes: RawSpan, tag: UInt32) {
         guard stream != nil else { return }
-        stream!.receive(bytes) { reader.feed($0) }
+        reader.feed(bytes)
         let current = epoch
         while epoch == current {
             switch reader.next() {

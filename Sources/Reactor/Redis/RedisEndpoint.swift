@@ -14,6 +14,8 @@ public struct RedisEndpoint: Equatable, Sendable {
     public var password: String?
     public var database: Int
     public var usesTLS: Bool
+    /// A client's context, by which the server's certificate is checked; needed where TLS is used.
+    public var tls: CurrentTLSContext?
     /// What `CLIENT LIST` shows.
     public var clientName: String
 

@@ -33,7 +33,7 @@ public final class RedisSubscriber: TimerOwner, @unchecked Sendable {
     /// - Parameters:
     ///   - reactor: outlives the subscriber.
     ///   - owner: outlives the subscriber.
-    /// - Throws: `.unsupported` where the endpoint asks for TLS.
+    /// - Throws: `.unsupported` where the endpoint asks for TLS and has no context for it.
     public init(
         reactor: Reactor, endpoint: RedisEndpoint, owner: any RedisSubscriberOwner
     ) throws(RedisFailure) {

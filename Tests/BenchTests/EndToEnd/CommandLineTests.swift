@@ -9,7 +9,8 @@ import Testing
 @Suite struct CommandLineTests {
     @Test func `wrong options end with 2 and a sentence that names them`() throws {
         let wrong: [([String], String)] = [
-            (["get", "https://127.0.0.1/"], "https is not supported yet"),
+            (["get", "https://127.0.0.1/", "--ca-file", "/no/such/file"], "/no/such/file: No such file"),
+            (["get", "https://127.0.0.1/", "--ca-file", "x", "--insecure"], "--insecure"),
             (["get", "nonsense"], "expected http://"),
             (["get", "http://no-such-host.invalid/"], "unknown host"),
             (["get", "http://127.0.0.1/", "-c", "0"], "--connections"),

@@ -16,9 +16,17 @@ import Testing
         #expect((six.host, six.port, six.authority) == ("::1", 90, "[::1]:90"))
     }
 
+    @Test func `https has a port of its own`() throws {
+        let plain = try Target("https://example.test/a")
+        #expect(plain.isSecure && (plain.port, plain.authority, plain.path) == (443, "example.test", "/a"))
+        let other = try Target("HTTPS://example.test:80/")
+        #expect((other.authority, other.root) == ("example.test:80", "https://example.test:80"))
+        #expect(try Target("http://example.test:443").root == "http://example.test:443")
+    }
+
     @Test func `what is no such URL is refused with its reason`() {
         let wrong = [
-            ("https://h/", "https is not supported yet"), ("ftp://h/", "ftp is not http"), ("h:80", "expected http://"),
+            ("https://", "no host"), ("ftp://h/", "ftp is not http"), ("h:80", "expected http://"),
             ("http://", "no host"), ("http://h:0/", "no port"), ("http://h:99999/", "no port"),
             ("http://h:x/", "no port"), ("http://u:p@h/", "credentials"), ("http://h/a b", "percent-encode"),
         ]

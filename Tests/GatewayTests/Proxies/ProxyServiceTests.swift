@@ -100,8 +100,6 @@ import Testing
         let gone = try ProxyFleet(1, ["GATEWAY_PROXY_SERVICE_URL": "http://127.0.0.1:\(try FreePort.next())"])
         try expectProblem(
             try gone.ask(worker: "w1"), 502, "UPSTREAM_ERROR", ProblemDetails(says: "cannot connect"))
-        let secure = try ProxyFleet(1, ["GATEWAY_PROXY_SERVICE_URL": "https://127.0.0.1:\(try FreePort.next())"])
-        try expectProblem(try secure.ask(worker: "w1"), 503, "SERVICE_UNAVAILABLE", ProblemDetails(says: "TLS"))
     }
 
     @Test func `times and limits of the service have their answers`() {

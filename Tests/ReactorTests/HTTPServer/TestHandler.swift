@@ -29,6 +29,7 @@ final class TestHandler: RequestHandler, @unchecked Sendable {
         var abandoned: [SlotID] = []
         var roomTold = 0
         var lastPeer: PeerAddress?
+        var handshakeFailures: [String] = []
     }
 
     /// A streamed body and the reading of it.
@@ -109,6 +110,10 @@ final class TestHandler: RequestHandler, @unchecked Sendable {
     }
 
     func hasRoom(_ exchange: SlotID, note: RequestNote) { log.roomTold += 1 }
+
+    func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32) {
+        log.handshakeFailures.append("\(error)")
+    }
 
     func answerHeld(_ name: String, _ text: String) {
         server.respond(held[name]!, status: 200, type: .text) { $0.append(text) }

@@ -15,7 +15,10 @@ final class TestServer: @unchecked Sendable {
     private let thread: ReactorThread
     private var isStopped = false
 
-    init(counter: ConnectionCounter? = nil, _ change: (inout HTTPLimits) -> Void = { _ in }) throws {
+    init(
+        counter: ConnectionCounter? = nil, tls: CurrentTLSContext? = nil,
+        _ change: (inout HTTPLimits) -> Void = { _ in }
+    ) throws {
         var limits = HTTPLimits()
         change(&limits)
         let settled = limits
@@ -29,7 +32,7 @@ final class TestServer: @unchecked Sendable {
             let server = HTTPServer(reactor: reactor, limits: settled, counter: counter, handler: handler)
             reactor.join(server)
             handler.server = server
-            precondition(server.listen(listener.take(), tag: 7))
+            precondition(server.listen(listener.take(), tag: 7, tls: tls))
         }
         // Nothing is asked of the server before it is there.
         _ = onReactor { _ in 0 }

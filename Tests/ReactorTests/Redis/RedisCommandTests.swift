@@ -57,10 +57,10 @@ import Testing
         #expect("\(RedisEndpoint(.tcp(host: "h", port: 1), password: "secret"))" == "redis://h:1/0")
     }
 
-    @Test func `TLS is refused with a sentence when the client is made`() async throws {
+    @Test func `TLS without a context is refused with a sentence when the client is made`() async throws {
         try await onReactor { reactor in
             let endpoint = RedisEndpoint(.tcp(host: "h", port: 6379), usesTLS: true)
-            let expected = RedisFailure.unsupported("TLS to Redis (rediss://) is not available yet")
+            let expected = RedisFailure.unsupported("TLS to Redis (rediss://) needs a host and a TLS context")
             #expect(throws: expected) { try ClientUnderTest(reactor: reactor, endpoint: endpoint) }
         }
     }
