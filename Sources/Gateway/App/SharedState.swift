@@ -13,6 +13,7 @@ struct SharedState: Sendable {
     private let services: [UpstreamService]
     let cacheScripts: CacheScripts
     let routes: RouteTable
+    let documents: Documents
     /// By a connection's listener.
     let listeners: [ListenerSetting]
     let workerTokens: WorkerTokens
@@ -60,6 +61,7 @@ struct SharedState: Sendable {
         ]
         cacheScripts = CacheScripts()
         routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
+        documents = Documents()
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
         opsTokens = OpsTokens(configuration.opsTokens)
