@@ -14,6 +14,7 @@ struct SharedState: Sendable {
     private let services: [UpstreamService]
     let cacheScripts: CacheScripts
     let routes: RouteTable
+    let documents: Documents
     /// By a connection's listener.
     let listeners: [ListenerSetting]
     let workerTokens: WorkerTokens
@@ -64,6 +65,7 @@ struct SharedState: Sendable {
         ]
         cacheScripts = CacheScripts()
         routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
+        documents = Documents()
         listeners = configuration.effectiveListeners
         workerTokens = WorkerTokens(configuration.workerTokens)
         opsTokens = OpsTokens(configuration.opsTokens)

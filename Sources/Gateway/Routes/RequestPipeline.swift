@@ -209,6 +209,10 @@ final class RequestPipeline: RequestHandler {
         case .health: ops.health(request)
         case .ready: ops.ready(request)
         case .metrics: ops.metrics(request)
+        case .contractYAML, .contractJSON, .docsPage, .docsStyle, .docsScript:
+            let operation = shared.routes.rules[Int(note.route)].operation
+            guard let document = shared.documents[operation] else { preconditionFailure("not a document") }
+            ops.document(document, request)
         case .enqueue, .rawFile: preconditionFailure("a streamed request has no handler")
         case .queue, .deadList, .deadRequeue, .deadDelete, .workers, .command, .cancel:
             let surfaces = shared.listeners[Int(request.listener)].surfaces

@@ -8,6 +8,12 @@ enum Operation: Sendable {
     case health
     case ready
     case metrics
+    // What the gateway tells of itself: Documents.
+    case contractYAML
+    case contractJSON
+    case docsPage
+    case docsStyle
+    case docsScript
     case work
     case heartbeat
     case results
@@ -111,6 +117,9 @@ struct RouteTable: Sendable {
         var routes = [
             Self.open("/health", .health, .all), Self.open("/health/ready", .ready, .all),
             Self.open("/metrics", .metrics, .ops),
+            Self.open("/openapi.yaml", .contractYAML, .ops), Self.open("/openapi.json", .contractJSON, .ops),
+            Self.open("/docs", .docsPage, .ops), Self.open("/docs/docs.css", .docsStyle, .ops),
+            Self.open("/docs/docs.js", .docsScript, .ops),
         ]
         for (prefix, kind, surfaces) in [
             ("/internal", nil, Surfaces.worker), ("/internal/parcel", .parcel, .parcel),
