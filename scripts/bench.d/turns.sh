@@ -25,6 +25,21 @@ turn_reactors() {
     done
 }
 
+# Two gateways of one reactor each, which share nothing but the machine and Redis: what two reactors can be held to.
+turn_apart() {
+    local name measured pid
+    for name in one other; do has "$name"; done
+    for name in one other; do
+        report=$work/$name.json bench heartbeat --url "http://127.0.0.1:${port_of[$name]}" --connections "$CONNECTIONS" \
+            --duration "${MEASURE_SECONDS}s" --warmup "${WARMUP_SECONDS}s" --server-pid "${pid_of[$name]}" &
+        pid=$!
+        [[ $name == other ]] || measured=$pid
+    done
+    wait "$measured" && wait "$pid" || die "two loads at once: $(tail -n 3 "$work/bench.log")"
+    note apart_us "$(for name in one other; do report=$work/$name.json reported server.cpuMicrosPerRequest; done |
+        awk '{ sum += $1 } END { printf "%.3f", sum / NR }')"
+}
+
 # --- results ---
 
 # Autovacuum would come and go at its own times, into one side's turn or the other's.
@@ -133,6 +148,12 @@ turn_latency() {
     bench "${tool[@]}" --rate "$(product "$knee" 0.6 0)" --duration "${LATENCY_SECONDS}s" --warmup "${WARMUP_SECONDS}s"
     note p99_ms "$(ratio "$(reported latency.p99)" 1000 3)"
     note p999_ms "$(ratio "$(reported latency.p999)" 1000 3)"
+    # The same sends to a server that does nothing: what of the tail is the machine's.
+    has floor
+    bench heartbeat --url "http://127.0.0.1:${port_of[floor]}" --connections "$CONNECTIONS" --rate "$(product "$knee" 0.6 0)" \
+        --duration "${LATENCY_SECONDS}s" --warmup "${WARMUP_SECONDS}s"
+    note floor_p99_ms "$(ratio "$(reported latency.p99)" 1000 3)"
+    note floor_p999_ms "$(ratio "$(reported latency.p999)" 1000 3)"
 }
 
 # --- idle connections ---

@@ -45,6 +45,8 @@ final class ResultBatch: TurnParticipant {
     private var idle: [ResultFlight] = []
     private var gathering: ResultFlight?
     private var ready = Ring<ResultFlight>(countMax: ResultBatch.waitingRowsMax)
+    /// Committed while Redis had its fill: they go on when it has room.
+    private var unfinished = Ring<ResultFlight>(countMax: ResultBatch.waitingRowsMax)
     private var waitingRows = 0
     private var waitingBytes = 0
     var parameters = PostgresParameters()
@@ -134,6 +136,7 @@ final class ResultBatch: TurnParticipant {
 
     /// Lets chunks depart while sessions are free: a full one to a session that has room, any to one that is idle.
     func turnEnded() {
+        while !unfinished.isEmpty, !redis.isFull { finish(unfinished.removeFirst()) }
         while true {
             if let gathering, gathering.chunk.isFull { close(gathering) }
             guard let session = leastBusy() else { return }
@@ -186,6 +189,7 @@ final class ResultBatch: TurnParticipant {
     private func finish(_ flight: ResultFlight) {
         flight.prepareFinish()
         guard !flight.finishing.isEmpty else { return release(flight, nil) }
+        guard !redis.isFull else { return unfinished.append(flight) }
         let isSent = redis.submit(owner: self, tag: UInt64(flight.id), replies: 1, isScripted: true) { out in
             encodeFinish(flight, &out)
         }

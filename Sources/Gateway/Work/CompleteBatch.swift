@@ -1,5 +1,6 @@
 // Completions of one kind and reactor, gathered into one call of the queue's `complete` script.
-// Owned by its reactor. Limits: `flightMax` completions a call (the script's own bound), `waitingMax` gathered.
+// Owned by its reactor. Limits: `flightMax` completions a call (the script's own bound), `waitingMax` gathered. Where Redis
+// has its fill they go on gathering.
 
 import Reactor
 
@@ -57,9 +58,12 @@ final class CompleteBatch: RedisFlightOwner, TurnParticipant {
     }
 
     func turnEnded() {
-        guard BatchGate.mayDepart(gathered: gathering.entries.count, inFlight: flying.entries.count) else { return }
-        swap(&gathering, &flying)
-        landed = 0
+        guard inFlight == 0, !redis.isFull else { return }
+        if flying.entries.isEmpty {
+            guard BatchGate.mayDepart(gathered: gathering.entries.count, inFlight: 0) else { return }
+            swap(&gathering, &flying)
+            landed = 0
+        }
         depart()
     }
 
@@ -95,7 +99,9 @@ final class CompleteBatch: RedisFlightOwner, TurnParticipant {
                 platform: reply[position + 1].bytes)
         }
         landed += inFlight
-        if landed < flying.entries.count { depart() } else { flying.clear() }
+        inFlight = 0
+        // What is left departs at the turn's end.
+        if landed == flying.entries.count { flying.clear() }
     }
 
     func flightFailed(_ failure: RedisFailure, tag: UInt64) {
@@ -105,5 +111,6 @@ final class CompleteBatch: RedisFlightOwner, TurnParticipant {
     private func failAll(_ problem: Problem) {
         for entry in flying.entries[landed...] { answering.completeFailed(entry.exchange, problem) }
         flying.clear()
+        inFlight = 0
     }
 }

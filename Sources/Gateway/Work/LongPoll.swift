@@ -1,15 +1,18 @@
 // Pulls of one kind that wait for work: they ask the queue, stand in the waiting room while it has nothing for them, and
 // ask again when a wake of any gateway says so. Owned by its reactor.
 // Limits: those of WaitingRoom; a pull for which there is no room is answered without waiting. Nobody polls meanwhile:
-// besides wakes one question a filter goes out every `probeTicks` seconds, in case word was lost.
+// besides wakes one question a filter goes out every `probeTicks` seconds, in case word was lost. With `flightsMax` flights
+// out at Redis newcomers stand in line until replies have come: a burst of any size waits, and is not refused.
 //
-//      take ─► claim ─► tasks? ─yes─► answer
-//                 ▲        └no─► room ─► deadline, drain ─► empty answer
-//                 └── wake ──────┘  └──► client gone ─────► forgotten, claims nothing
+//      take ─► line ─► claim ─► tasks? ─yes─► answer
+//                         ▲        └no─► room ─► deadline, drain ─► empty answer
+//                         └── wake ──────┘  └──► client gone ─────► forgotten, claims nothing
 
 import Reactor
 
-final class LongPoll: RedisFlightOwner, TimerOwner {
+final class LongPoll: RedisFlightOwner, TimerOwner, TurnParticipant {
+    /// Half of Redis' own bound: batches and tasks find room beside any number of pulls.
+    static let flightsMax = 2048
     static let tick = Interval.seconds(1)
     static let probeTicks = 5
     /// Redis away for as many ticks: those who wait are told so.
@@ -21,6 +24,8 @@ final class LongPoll: RedisFlightOwner, TimerOwner {
 
     private struct Seat {
         var exchange = SlotID.none
+        /// It asked to wait, and not only for its turn.
+        var mayWait = true
         /// The claim as Redis gets it, time after time.
         var command: [UInt8] = []
         var deadline = TimerID.none
@@ -39,6 +44,8 @@ final class LongPoll: RedisFlightOwner, TimerOwner {
     private var room = WaitingRoom()
     /// By a waiter's index in the room.
     private var seats: [Seat] = []
+    /// Newcomers whose first question is not sent yet. Some may have gone meanwhile.
+    private var line = Ring<WaitingRoom.WaiterID>(countMax: WaitingRoom.waitersMax)
     /// Waiter by the index of its exchange; -1 is none.
     private var waiterOf: [Int32] = []
     private var tickTimer = TimerID.none
@@ -59,27 +66,51 @@ final class LongPoll: RedisFlightOwner, TimerOwner {
     /// Workers that wait here.
     var count: Int { room.count }
 
+    /// Whether a newcomer has to stand in line.
+    var hasLine: Bool { !line.isEmpty || (redis.isConnected && !hasTurn) }
+    private var hasTurn: Bool { redis.flightCount < Self.flightsMax && !redis.isFull }
+
     /// Takes a pull that may wait.
     /// - Parameters:
+    ///   - wait: how long; zero: only for its turn.
     ///   - filter: equal for pulls that can be given the same tasks.
     ///   - command: its claim, as sent to Redis.
     /// - Returns: false where it cannot wait: nothing was done.
     func take(_ exchange: SlotID, wait: Interval, filter: [UInt8], command: [UInt8]) -> Bool {
-        guard !isDraining, let id = room.enter(filter: filter) else { return false }
+        guard !isDraining, !line.isFull, let id = room.enter(filter: filter) else { return false }
         if id.index == seats.count { seats.append(Seat()) }
         let deadline = reactor.schedule(at: reactor.now + wait, self, tag: Self.word(id))
-        seats[id.index] = Seat(exchange: exchange, command: command, deadline: deadline)
+        seats[id.index] = Seat(exchange: exchange, mayWait: wait > .zero, command: command, deadline: deadline)
         let slot = Int(exchange.index)
         if slot >= waiterOf.count {
             waiterOf.append(contentsOf: repeatElement(-1, count: slot + 1 - waiterOf.count))
         }
         waiterOf[slot] = Int32(id.index)
         if tickTimer == .none { tickTimer = reactor.schedule(at: reactor.now + Self.tick, self, tag: Self.tickTag) }
-        if !ask(id) {
-            leave(id)
-            answering.pullFailed(exchange, redis.isConnected ? .overloaded : .redisAway)
-        }
+        if hasLine { line.append(id) } else { askFirst(id) }
         return true
+    }
+
+    private func askFirst(_ id: WaitingRoom.WaiterID) {
+        if ask(id) { return }
+        let exchange = seats[id.index].exchange
+        leave(id)
+        answering.pullFailed(exchange, .redisAway)
+    }
+
+    /// Those in line ask as far as there is room. Where Redis is gone they are told so.
+    func turnEnded() {
+        while !line.isEmpty, hasTurn || !redis.isConnected {
+            let id = line.removeFirst()
+            guard room.isHere(id) else { continue }
+            let exchange = seats[id.index].exchange
+            if server.isPeerThere(exchange) {
+                askFirst(id)
+            } else {
+                leave(id)
+                answering.pullEmpty(exchange, kind: kind, dueInMs: nil, hasWaited: true)
+            }
+        }
     }
 
     // MARK: What happens
@@ -149,10 +180,11 @@ final class LongPoll: RedisFlightOwner, TimerOwner {
             seats[id.index].isLate = true
             return
         }
-        let exchange = seats[id.index].exchange
+        let seat = seats[id.index]
+        let exchange = seat.exchange
         leave(id)
         if redis.isConnected {
-            answering.pullEmpty(exchange, kind: kind, dueInMs: dueInMs, hasWaited: true)
+            answering.pullEmpty(exchange, kind: kind, dueInMs: dueInMs, hasWaited: seat.mayWait)
         } else {
             answering.pullFailed(exchange, .redisAway)
         }

@@ -61,7 +61,7 @@ final class WorkHandlers: @unchecked Sendable {
     }
 
     /// What acts at a turn's end, in order; the clients that send must come after these.
-    var turnParticipants: [any TurnParticipant] { heartbeats + completes + resultBatches }
+    var turnParticipants: [any TurnParticipant] { heartbeats + completes + resultBatches + polls }
 
     // MARK: Life
 

@@ -1,5 +1,6 @@
 // Pulls: one call of the queue's `claim` script for each, its reply spliced into the answer as it stands.
-// Owned by its reactor. Limits: `pullsMax` out at once (then 503), `platformsMax` platforms a request.
+// Owned by its reactor. Limits: `pullsMax` out at once (then 503), `platformsMax` platforms a request. In a burst larger than
+// `LongPoll.flightsMax` a pull stands in line with those that wait, so that Redis' flights are left to others too.
 
 import Reactor
 
@@ -186,7 +187,9 @@ final class WorkPull: RedisFlightOwner {
         } catch {
             return answering.pullFailed(asked, error)
         }
-        if parameters.waitSeconds > 0, wait(asked, kind, worker, parameters) { return }
+        if parameters.waitSeconds > 0 || polls[Int(kind.rawValue)].hasLine, wait(asked, kind, worker, parameters) {
+            return
+        }
         guard let slot = pulls.insert(Pull(exchange: asked, kind: kind)) else {
             return answering.pullFailed(asked, .overloaded)
         }

@@ -1,5 +1,6 @@
 // Heartbeats of one kind and reactor, gathered into one flight to Redis: status, last seen, and who has commands.
-// Owned by its reactor. Limits: `heartbeatsMax` gathered (then 503); one flight out at a time.
+// Owned by its reactor. Limits: `heartbeatsMax` gathered (then 503); one flight out at a time. Where Redis has its fill they
+// go on gathering.
 //
 //   add ─► gathering ─(turn ends, no flight out)─► flying ─► HSET, ZADD seen, ZADD fleet, SMISMEMBER ─► answers
 
@@ -70,7 +71,8 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
     }
 
     func turnEnded() {
-        guard BatchGate.mayDepart(gathered: gathering.entries.count, inFlight: flying.entries.count) else { return }
+        guard BatchGate.mayDepart(gathered: gathering.entries.count, inFlight: flying.entries.count), !redis.isFull
+        else { return }
         swap(&gathering, &flying)
         departed = reactor.now
         refusal = nil

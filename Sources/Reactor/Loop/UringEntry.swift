@@ -18,6 +18,8 @@ struct UringEntry: ~Copyable {
 
     let descriptor: Int32
     let owner: Owner
+    /// Opened by us: what comes answers what we asked, and ends waiting.
+    let isOurs: Bool
     let tag: UInt32
     /// The owner's wish.
     var isReceiving = true
@@ -53,6 +55,7 @@ struct UringEntry: ~Copyable {
         self.tag = tag
         self.interest = interest
         isConnecting = connecting
+        isOurs = connecting
     }
 
     var isWatch: Bool { if case .watch = owner { true } else { false } }

@@ -1,7 +1,7 @@
 // Receiving of the io_uring poller: the kernel puts bytes into the ring's buffers, each lent to its owner for one call.
 // Runs on the reactor's thread. A stream whose owner has stopped receiving is cancelled; what the kernel had received
 // before it knew is held and told when the owner goes on. Limits: `heldBytesMax` held for a stream; out of buffers, streams
-// wait and ask again in the order in which they went without, as many a turn as there are buffers.
+// wait and ask again in the order in which they went without, as many a turn as there are buffers, those that we opened first.
 
 import CReactor
 
@@ -37,7 +37,11 @@ extension UringPoller {
             owner.receiveEnded(tag: tag)
         case -ENOBUFS:
             entry.pointee.isStarved = true
-            state.pointee.starved.append(id)
+            if entry.pointee.isOurs {
+                state.pointee.starvedOurs.append(id)
+            } else {
+                state.pointee.starved.append(id)
+            }
         case -ECANCELED, -EAGAIN, -EINTR: break
         default: owner.failed(SystemError(number: -result), tag: tag)
         }
@@ -67,6 +71,11 @@ extension UringPoller {
 
     /// Streams that went without a buffer ask again: those that waited longest, as many as there are buffers.
     func feedStarved() {
+        for id in state.pointee.starvedOurs where entries.isLive(id) {
+            entries.at(id.index).pointee.isStarved = false
+            arrange(id)
+        }
+        state.pointee.starvedOurs.removeAll(keepingCapacity: true)
         guard !state.pointee.starved.isEmpty else { return }
         swap(&state.pointee.starved, &state.pointee.starvedNow)
         for (position, id) in state.pointee.starvedNow.enumerated() {

@@ -32,9 +32,11 @@ final class UringPoller: Poller {
         /// Streams to look at in the next `deliver` although the kernel has nothing for them.
         var pending: [SlotID] = []
         var pendingNow: [SlotID] = []
-        /// Streams whose receiving stopped for want of buffers, first come first served.
+        /// Streams whose receiving stopped for want of buffers, first come first served; those that we opened before
+        /// all others, whose requests may wait for these answers.
         var starved: [SlotID] = []
         var starvedNow: [SlotID] = []
+        var starvedOurs: [SlotID] = []
     }
 
     /// One loan in the kernel's hands. `result` is negative (an errno) or the bytes that were taken.
@@ -126,6 +128,7 @@ final class UringPoller: Poller {
         entries.forEachIndex { remove(entries.id(at: $0)) }
         state.pointee.pending.removeAll()
         state.pointee.starved.removeAll()
+        state.pointee.starvedOurs.removeAll()
         for _ in 0..<Self.closingTriesMax {
             let isDone = state.pointee.requestCount == 0
             guard cr_uring_enter(uring, isDone ? 0 : Interval.milliseconds(10).nanoseconds) == 0 else { return }

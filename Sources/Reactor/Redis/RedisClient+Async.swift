@@ -1,5 +1,6 @@
 // The client for `async` callers: everything that is not the hot path. Runs on the reactor's thread.
-// Limits: the client's. Cancelling the caller's task does not take a command back; it ends within `commandTimeout`.
+// Limits: the client's; `callersMax` tasks wait for room, which comes with replies. Cancelling the caller's task does not
+// take a command back; it ends within `commandTimeout` once it is sent.
 
 /// One argument of a command.
 public enum RedisArgument: Equatable, Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
@@ -58,6 +59,9 @@ extension RedisClient {
 
     private func run(_ commands: [[RedisArgument]], isScripted: Bool) async throws(RedisFailure) -> [RedisValue] {
         precondition(reactor.executor.isCurrent, "used away from its reactor")
+        while isFull {
+            guard await callers.wait() else { throw .overloaded }
+        }
         let result: Result<[RedisValue], RedisFailure> = await withUnsafeContinuation { continuation in
             let waiter = RedisWaiter(continuation, replies: commands.count)
             let isSubmitted = submit(owner: waiter, tag: 0, replies: commands.count, isScripted: isScripted) { buffer in
@@ -69,6 +73,30 @@ extension RedisClient {
             if !isSubmitted { waiter.flightFailed(isConnected ? .overloaded : .unavailable, tag: 0) }
         }
         return try result.get()
+    }
+}
+
+/// Tasks that wait for room in a client's flights, first come first served.
+///
+/// `@unchecked Sendable`: owned by a client and used on its reactor's thread only.
+final class CallerLine: @unchecked Sendable {
+    private var line: Ring<UnsafeContinuation<Void, Never>>
+
+    init(countMax: Int) { line = Ring(countMax: countMax) }
+
+    /// Suspends the caller until it may try again; false where too many do.
+    func wait() async -> Bool {
+        guard !line.isFull else { return false }
+        await withUnsafeContinuation { line.append($0) }
+        return true
+    }
+
+    func admitOne() {
+        if !line.isEmpty { line.removeFirst().resume() }
+    }
+
+    func admitAll() {
+        while !line.isEmpty { line.removeFirst().resume() }
     }
 }
 

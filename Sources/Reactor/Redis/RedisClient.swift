@@ -1,5 +1,6 @@
 // Commands to Redis and their replies, in order, over one connection. Owned by one reactor, used on its thread only.
-// Limits (`RedisLimits`): flights and bytes that wait; over them, or without a connection, `submit` refuses at once.
+// Limits (`RedisLimits`): flights and bytes that wait; over them, or without a connection, `submit` refuses at once. Who
+// can wait for room looks at `isFull` first: batches gather on, tasks stand in a line of `callersMax`.
 // A flight without a reply after `commandTimeout` costs the connection, because the order of replies is lost with it.
 //
 //      submit ─► outgoing buffer ─(flush, at the turn's end)─► Redis
@@ -19,6 +20,8 @@ public protocol RedisFlightOwner: AnyObject {
 public struct RedisLimits: Equatable, Sendable {
     /// Flights that wait for replies.
     public var flightsMax = 4096
+    /// Tasks that wait until there is room for their flight.
+    public var callersMax = 16_384
     /// Bytes of requests that wait for replies; one flight may go over.
     public var pendingBytesMax = 32 * 1024 * 1024
     /// From `submit` to the last reply.
@@ -59,6 +62,7 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
     /// Requests of kept flights, oldest first.
     private var requests = ByteBuffer()
     private var timer = TimerID.none
+    let callers: CallerLine
     /// Called when the connection becomes ready and when it is lost: for logs and metrics.
     public var connectionChanged: ((_ isConnected: Bool) -> Void)?
 
@@ -74,6 +78,7 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
         self.limits = limits
         // Two more than owners may use: the clock and the reloading of scripts.
         flights = Ring(countMax: limits.flightsMax + 2)
+        callers = CallerLine(countMax: limits.callersMax)
         connection = try RedisConnection(reactor: reactor, endpoint: endpoint, scripts: scripts, owner: self)
         housekeeping = RedisHousekeeping(client: self)
     }
@@ -98,6 +103,9 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
 
     /// Whether `submit` is of use now.
     public var isConnected: Bool { connection.isReady }
+    /// Connected, but `submit` refuses until replies have come, which they will within `commandTimeout`.
+    public var isFull: Bool { connection.isReady && !hasRoom }
+    private var hasRoom: Bool { flights.count < limits.flightsMax && pendingBytes < limits.pendingBytesMax }
     /// Why there is no connection; nil while there is one or none has been tried yet.
     public var lastFailure: RedisFailure? { connection.lastFailure }
     /// The same in words, with the kernel's reason where that is known.
@@ -127,9 +135,7 @@ public final class RedisClient: TurnParticipant, @unchecked Sendable {
         owner: any RedisFlightOwner, tag: UInt64, replies: Int = 1, isScripted: Bool = false,
         encode: (inout ByteBuffer) -> Void
     ) -> Bool {
-        guard connection.isReady, flights.count < limits.flightsMax, pendingBytes < limits.pendingBytesMax else {
-            return false
-        }
+        guard connection.isReady, hasRoom else { return false }
         append(owner, tag, replies, isKept: isScripted, deliverFrom: 0, encode)
         return true
     }
@@ -200,6 +206,7 @@ extension RedisClient: RedisConnectionOwner {
             flight.owner.flightFailed(failure, tag: flight.tag)
             failure = .unavailable
         }
+        callers.admitAll()
     }
 
     func connectionReplied(_ reply: RedisReply) {
@@ -210,7 +217,10 @@ extension RedisClient: RedisConnectionOwner {
         let isDelivered = index >= first.pointee.deliverFrom && !first.pointee.runsAgain
         let owner = first.pointee.owner
         let tag = first.pointee.tag
-        if first.pointee.replied == first.pointee.replies { finish() }
+        if first.pointee.replied == first.pointee.replies {
+            finish()
+            callers.admitOne()
+        }
         if isDelivered { owner.replied(reply, index: Int(index), of: tag) }
         // After the reply was told: what fails with the connection is everything behind it.
         if reply.isError, Self.isNotMaster(reply) { connection.drop(.refused(reply.bytes.string)) }

@@ -130,6 +130,33 @@ import Testing
         #expect(try fleet[1].pull("w1", "capacity=1&wait=5&poll_id=p") == [FleetTask(id: "t1", attempt: 1)])
     }
 
+    @Test func `a burst of pulls larger than Redis' bound waits its turn and is not refused`() throws {
+        let (connections, each) = (10, 600)
+        let services = try PrivateServices([.redis])
+        let fleet = try FleetFixture(
+            1, redisURL: services.redisURL,
+            environment: ["GATEWAY_REACTORS": "1", "GATEWAY_WORKER_RATE_PER_MINUTE": "0"])
+        // For as long Redis takes commands and answers none.
+        _ = try fleet.redis.command("CLIENT", "PAUSE", "2000", "ALL")
+        let clients = try (0..<connections).map { _ in
+            try RawHTTP(port: fleet[0].port, timeoutSeconds: 60)
+        }
+        for (number, client) in clients.enumerated() {
+            let waits = number % 2 == 0 ? "?wait=0.1" : ""
+            try client.send(
+                (0..<each).flatMap { index in
+                    RawHTTP.request(
+                        "GET", "/internal/work\(waits)",
+                        headers: TestSupport.GatewayProcess.headers(worker: "w\(number)-\(index)"))
+                })
+        }
+        var statuses: [Int: Int] = [:]
+        for client in clients {
+            for _ in 0..<each { statuses[try client.readResponse().status, default: 0] += 1 }
+        }
+        #expect(statuses == [200: connections * each])
+    }
+
     @Test func `5,000 who wait cost next to nothing, and a wake does not stir them all`() throws {
         let count = 5000
         let services = try PrivateServices([.redis])

@@ -9,12 +9,13 @@ import Testing
 @Suite struct BatchTests {
     /// Runs `body` on the thread of a reactor whose Redis client is connected to an empty database.
     private func onReactor<Value: Sendable>(
+        _ limits: RedisLimits = RedisLimits(),
         _ body: @escaping @Sendable (BatchFixture) async throws -> Value
     ) async throws -> Value {
         let url = try freshRedisURL()
         let reactor = try testReactor(descriptorsMax: 64)
         let thread = ReactorThread(reactor) { _ in }
-        let task = Task(executorPreference: reactor.executor) { try await body(try BatchFixture(reactor, url)) }
+        let task = Task(executorPreference: reactor.executor) { try await body(try BatchFixture(reactor, url, limits)) }
         let result = await task.result
         reactor.stop()
         thread.join()
@@ -61,6 +62,34 @@ import Testing
         #expect(answered.allSatisfy { $0.hasSuffix("503") })
     }
 
+    @Test func `while Redis has its fill batches go on gathering, and are answered when it has room`() async throws {
+        var limits = RedisLimits()
+        limits.flightsMax = 1
+        let (early, log, batches) = try await onReactor(limits) { fixture in
+            try await fixture.connect()
+            try await fixture.lease(1)
+            // The one flight: for a while nothing else is taken.
+            let redis = fixture.redis
+            let blocked = Task(executorPreference: fixture.reactor.executor) {
+                try await redis.command("BLPOP", "nothing", "0.3")
+            }
+            try await fixture.until("full") { fixture.redis.isFull }
+            for number in 0..<10 {
+                #expect(fixture.heartbeat("w-\(number)", number))
+                #expect(fixture.complete("t-\(number)", 100 + number))
+                await fixture.reactor.sleep(.milliseconds(1))
+            }
+            let early = fixture.answers.log.count
+            _ = try await blocked.value
+            try await fixture.untilAnswered(20)
+            return (early, fixture.answers.log, fixture.answers.batches)
+        }
+        #expect(early == 0)
+        #expect(Set(log).isSuperset(of: (0..<10).map { "\($0) quiet" }))
+        #expect(log.contains("100 completed b") && log.contains("109 notLeased "))
+        #expect(batches == [10])
+    }
+
     @Test func `the policy of a batch: nothing departs while one is out, all that gathered goes when it lands`() {
         #expect(!BatchGate.mayDepart(gathered: 0, inFlight: 0))
         #expect(BatchGate.mayDepart(gathered: 1, inFlight: 0))
@@ -80,10 +109,10 @@ private final class BatchFixture {
     private let heartbeats: HeartbeatBatch
     private let completes: CompleteBatch
 
-    init(_ reactor: Reactor, _ url: String) throws {
+    init(_ reactor: Reactor, _ url: String, _ limits: RedisLimits) throws {
         self.reactor = reactor
         let endpoint = try RedisEndpoint(url)
-        redis = try RedisClient(reactor: reactor, endpoint: endpoint, scripts: scripts.all)
+        redis = try RedisClient(reactor: reactor, endpoint: endpoint, scripts: scripts.all, limits: limits)
         heartbeats = HeartbeatBatch(kind: .parcel, reactor: reactor, redis: redis, answering: answers)
         completes = CompleteBatch(kind: .parcel, redis: redis, scripts: scripts, answering: answers)
         reactor.join(heartbeats)
@@ -125,7 +154,7 @@ private final class BatchFixture {
 
     func untilAnswered(_ count: Int) async throws { try await until("\(count) answers") { answers.log.count == count } }
 
-    private func until(_ what: String, _ condition: () -> Bool) async throws {
+    func until(_ what: String, _ condition: () -> Bool) async throws {
         let end = reactor.now + .seconds(30)
         while !condition() {
             guard reactor.now < end else { throw StartFailure(description: "never came true: \(what)") }

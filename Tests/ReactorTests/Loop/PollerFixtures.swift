@@ -102,10 +102,10 @@ final class SocketPair {
     }
 
     /// Hands the first socket to a poller.
-    func join(_ poller: any Poller, _ owner: any StreamOwner, tag: UInt32) -> SlotID? {
+    func join(_ poller: any Poller, _ owner: any StreamOwner, tag: UInt32, connecting: Bool = false) -> SlotID? {
         let descriptor = Descriptor(first)
         first = -1
-        return poller.addStream(descriptor, connecting: false, owner: owner, tag: tag)
+        return poller.addStream(descriptor, connecting: connecting, owner: owner, tag: tag)
     }
 
     func write(_ text: String) { _ = write(Array(text.utf8)[...]) }

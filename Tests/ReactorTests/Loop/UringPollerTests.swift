@@ -31,6 +31,23 @@ struct UringPollerTests {
         for number in 0..<40 { #expect(streams[number].0.received == contents[number]) }
     }
 
+    @Test func `a connection that we opened gets a buffer before all who wait for one`() throws {
+        let poller = try UringPoller(descriptorsMax: 64, bufferCount: 1)
+        let owner = Recorder()
+        let pairs = try (0..<20).map { _ in try SocketPair() }
+        owner.ids = pairs.map { $0.join(poller, owner, tag: 1)! }
+        let ours = try SocketPair()
+        owner.ids.append(ours.join(poller, owner, tag: 2, connecting: true)!)
+        try poller.poll(until: "connected") { owner.log.contains("connected by 2") }
+        poller.settle()
+        owner.log = []
+        for pair in pairs { pair.write("x") }
+        ours.write("answer")
+        try poller.poll(until: "all have theirs") { owner.log.count == 21 }
+        let place = try #require(owner.log.firstIndex(of: "received 6 by 2"))
+        #expect(place <= 2, "after \(place) others")
+    }
+
     @Test func `a stream that waits for a buffer can be removed`() throws {
         let poller = try UringPoller(descriptorsMax: 64, bufferCount: 1)
         let owner = Recorder()

@@ -100,11 +100,48 @@ import Testing
                 #expect(client.submit(owner: log, tag: UInt64(tag)) { $0.command("PING") })
             }
             #expect(!client.submit(owner: log, tag: 3) { $0.command("PING") })
-            await #expect(throws: RedisFailure.overloaded) { try await client.command("PING") }
+            #expect(client.isFull)
             try await reactor.until("three replied") { log.entries.count == 3 }
             #expect(client.submit(owner: log, tag: 4) { $0.command("PING") })
             try await reactor.until("four replied") { log.entries.count == 4 }
             client.close()
+        }
+    }
+
+    @Test func `tasks wait for room, and beyond the bound of their line are refused`() async throws {
+        let endpoint = try Self.endpoint()
+        try await onReactor { reactor in
+            var limits = RedisLimits()
+            limits.flightsMax = 1
+            limits.callersMax = 2
+            let client = try await reactor.connected(endpoint, limits: limits)
+            let log = FlightLog()
+            #expect(client.submit(owner: log, tag: 0) { $0.command("PING") })
+            let waiting = ["first", "second"].map { text in
+                Task(executorPreference: reactor.executor) {
+                    try await client.command("ECHO", .string(text)).text
+                }
+            }
+            // Queued behind the two, so that they stand in line by now.
+            let third = Task(executorPreference: reactor.executor) { try await client.command("PING").text }
+            await #expect(throws: RedisFailure.overloaded) { try await third.value }
+            #expect(try await waiting[0].value == "first")
+            #expect(try await waiting[1].value == "second")
+            client.close()
+        }
+    }
+
+    @Test func `tasks that wait for room are told when the connection is gone`() async throws {
+        let endpoint = try Self.endpoint()
+        try await onReactor { reactor in
+            var limits = RedisLimits()
+            limits.flightsMax = 1
+            let client = try await reactor.connected(endpoint, limits: limits)
+            #expect(client.submit(owner: FlightLog(), tag: 0) { $0.command("BLPOP", "nothing", "4") })
+            let waiting = Task(executorPreference: reactor.executor) { try await client.command("PING").text }
+            // Runs behind it.
+            await Task(executorPreference: reactor.executor) { client.close() }.value
+            await #expect(throws: RedisFailure.unavailable) { try await waiting.value }
         }
     }
 
