@@ -69,16 +69,32 @@ static int unix_address(const char *path, struct sockaddr_un *address) {
     return 0;
 }
 
-int cr_listen_unix(const char *path, int backlog) {
+/* Removes a socket file that nobody listens on. */
+static int clear_socket_file(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) < 0 || !S_ISSOCK(info.st_mode)) return 0;
+    int probe = cr_connect_unix(path);
+    if (probe == -ECONNREFUSED) return unlink(path) < 0 ? -errno : 0;
+    if (probe < 0 && probe != -EAGAIN) return probe;
+    if (probe >= 0) close(probe);
+    return -EADDRINUSE;
+}
+
+int cr_listen_unix(const char *path, int backlog, unsigned mode) {
     struct sockaddr_un address;
     int status = unix_address(path, &address);
+    if (status == 0) status = clear_socket_file(path);
     if (status < 0) return status;
-    struct stat info;
-    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
+    /* The file is made with the socket's mode less the umask: never open to more than it shall be, and to all of them then. */
+    if (fchmod(fd, mode) < 0) return fail_closed(fd);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_closed(fd);
-    if (listen(fd, backlog) < 0) return fail_closed(fd);
+    if (chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
+        status = fail_closed(fd);
+        unlink(path);
+        return status;
+    }
     return fd;
 }
 

@@ -26,16 +26,17 @@ int cr_wait_readable(int fd, int timeout_ms) {
     return count > 0;
 }
 
-static void wanted_signals(sigset_t *set) {
+void cr_signals_wanted(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR2);
 }
 
 int cr_signals_block(void) {
     sigset_t set;
-    wanted_signals(&set);
+    cr_signals_wanted(&set);
     signal(SIGPIPE, SIG_IGN);
     return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
@@ -43,7 +44,7 @@ int cr_signals_block(void) {
 int cr_signals_wait(void) {
     sigset_t set;
     int number;
-    wanted_signals(&set);
+    cr_signals_wanted(&set);
     while (sigwait(&set, &number) != 0) {
     }
     return number;

@@ -10,6 +10,7 @@
 
 #include "creactor/clock.h"
 #include "creactor/epoll.h"
+#include "creactor/handover.h"
 #include "creactor/postgres.h"
 #include "creactor/process.h"
 #include "creactor/redis.h"

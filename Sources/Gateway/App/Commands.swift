@@ -16,8 +16,27 @@ struct ConfigurationOptions: ParsableArguments {
 
     static let badConfigurationExit = ExitCode(78)
 
-    /// Environment over .env over YAML over defaults.
+    /// Environment over .env over YAML over defaults, and a look at the files of tables and certificates.
     func load(environment: [String: String]) -> LoadedConfiguration {
+        var loaded = loadSettings(environment: environment)
+        do throws(BadTableFile) {
+            if loaded.problems.isEmpty { _ = try PublicRoutes.load(loaded.configuration.routesFile) }
+        } catch {
+            loaded.problems += error.problems
+        }
+        do throws(BadTableFile) {
+            if loaded.problems.isEmpty { _ = try TierTable.load(loaded.configuration.tiersFile) }
+        } catch {
+            loaded.problems += error.problems
+        }
+        if loaded.problems.isEmpty, let problem = loaded.configuration.certificateProblem {
+            loaded.problems.append(problem)
+        }
+        return loaded
+    }
+
+    /// The settings alone.
+    func loadSettings(environment: [String: String]) -> LoadedConfiguration {
         var layers = [SettingLayer(name: "environment", values: environment)]
         var problems: [String] = []
         func add(_ path: String, mayBeMissing: Bool, _ read: SettingLayer.Reading) {
@@ -36,19 +55,6 @@ struct ConfigurationOptions: ParsableArguments {
         let named = layers.compactMap { $0.values["GATEWAY_CONFIG"] }.first { !$0.isEmpty }
         if let yaml = config ?? named { add(yaml, mayBeMissing: false, SettingLayer.yaml) }
         var loaded = GatewayConfiguration.load(layers: layers)
-        do throws(BadTableFile) {
-            if loaded.problems.isEmpty { _ = try PublicRoutes.load(loaded.configuration.routesFile) }
-        } catch {
-            loaded.problems += error.problems
-        }
-        do throws(BadTableFile) {
-            if loaded.problems.isEmpty { _ = try TierTable.load(loaded.configuration.tiersFile) }
-        } catch {
-            loaded.problems += error.problems
-        }
-        if loaded.problems.isEmpty, let problem = loaded.configuration.certificateProblem {
-            loaded.problems.append(problem)
-        }
         loaded.problems.insert(contentsOf: problems, at: 0)
         return loaded
     }
@@ -75,7 +81,9 @@ struct ServeCommand: ParsableCommand {
         defer { log.close() }
         let logger = Logger(label: "gateway")
         for warning in loaded.warnings { logger.warning("\(warning)") }
-        try serve(loaded.configuration)
+        try serve(loaded.configuration) { [options] in
+            options.loadSettings(environment: ProcessInfo.processInfo.environment)
+        }
     }
 }
 

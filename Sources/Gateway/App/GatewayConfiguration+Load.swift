@@ -42,24 +42,11 @@ extension GatewayConfiguration {
                 loaded.apply(setting, text, from: source(of: setting.name, in: layers))
             } else if let path = fromFile {
                 loaded.configuration.sources[setting.name] = path
-                loaded.configuration.secretFiles[setting.name] = path
                 loaded.apply(setting, fileAt: path)
             }
         }
         loaded.checkTogether()
         return loaded
-    }
-
-    /// Reads the secrets that came from files again.
-    /// - Returns: the problems; a value whose file is bad stays what it was.
-    mutating func rereadSecretFiles() -> [String] {
-        var loaded = LoadedConfiguration(configuration: self, problems: [], warnings: [])
-        for setting in Self.settings {
-            guard let path = secretFiles[setting.name] else { continue }
-            loaded.apply(setting, fileAt: path)
-        }
-        self = loaded.configuration
-        return loaded.problems
     }
 
     /// GATEWAY_PORT is looked up as ["gateway", "port"]: swift-configuration makes the variable's name of it again.

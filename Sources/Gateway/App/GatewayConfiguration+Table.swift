@@ -36,6 +36,15 @@ extension GatewayConfiguration {
             "listeners by surface, in place of the one", parse: ListenerSetting.list,
             show: { $0.isEmpty ? nil : $0.map(\.shown).joined(separator: ",") }),
         .value(
+            "UNIX_SOCKET_MODE", \.unixSocketMode, allowed: "an octal number from 0 to 777",
+            "permissions of the files of Unix sockets",
+            parse: { text throws(BadSetting) in
+                guard let mode = Int(text, radix: 8), (0...0o777).contains(mode) else {
+                    throw BadSetting("not an octal mode")
+                }
+                return mode
+            }, show: { String($0, radix: 8) }),
+        .value(
             "REACTORS", \.reactorCount, allowed: "a whole number from 1 to 256", "reactor threads; one per online core",
             parse: { text throws(BadSetting) in
                 guard let count = Int(text), (1...256).contains(count) else { throw BadSetting("out of range") }

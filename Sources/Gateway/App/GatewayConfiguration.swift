@@ -13,6 +13,8 @@ struct GatewayConfiguration: Equatable, Sendable {
     var listeners: [ListenerSetting] = []
     /// nil: one per online core.
     var reactorCount: Int?
+    /// Permissions of a Unix socket's file.
+    var unixSocketMode = 0o660
     var ioBackend = IOBackend.auto
 
     // Redis, PostgreSQL, raw files
@@ -99,8 +101,6 @@ struct GatewayConfiguration: Equatable, Sendable {
 
     /// Where each value came from ("environment", ".env", a file's name), by variable; absent means default.
     var sources: [String: String] = [:]
-    /// Secrets that came out of a file, by variable: read again on SIGHUP.
-    var secretFiles: [String: String] = [:]
 }
 
 extension GatewayConfiguration {

@@ -28,6 +28,8 @@ struct Setting: Sendable {
     let apply: @Sendable (_ text: String, _ configuration: inout GatewayConfiguration) throws(BadSetting) -> Void
     /// The value as it would be written, secrets masked; nil where it is not set.
     let show: @Sendable (GatewayConfiguration) -> String?
+    /// Whether two configurations have the same value, secrets included.
+    let isSame: @Sendable (GatewayConfiguration, GatewayConfiguration) -> Bool
 
     var fileName: String { name + "_FILE" }
 
@@ -45,7 +47,7 @@ typealias Field<Value> = WritableKeyPath<GatewayConfiguration, Value> & Sendable
 
 extension Setting {
     /// The kind that all others are made of.
-    static func value<Value>(
+    static func value<Value: Equatable & Sendable>(
         _ name: String, _ field: any Field<Value>, allowed: String, secrecy: Secrecy = .open, _ help: String,
         parse: @escaping @Sendable (String) throws(BadSetting) -> Value,
         show: @escaping @Sendable (Value) -> String?
@@ -53,7 +55,7 @@ extension Setting {
         Setting(
             name: "GATEWAY_" + name, allowed: allowed, help: help, secrecy: secrecy,
             apply: { text, configuration throws(BadSetting) in configuration[keyPath: field] = try parse(text) },
-            show: { show($0[keyPath: field]) })
+            show: { show($0[keyPath: field]) }, isSame: { $0[keyPath: field] == $1[keyPath: field] })
     }
 
     static func integer(
@@ -93,7 +95,7 @@ extension Setting {
             }, show: { secondsText($0) })
     }
 
-    static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    static func choice<Value: RawRepresentable<String> & CaseIterable & Equatable & Sendable>(
         _ name: String, _ field: any Field<Value>, _ help: String
     ) -> Setting {
         let allowed = "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")
@@ -138,7 +140,7 @@ extension Setting {
     }
 
     /// A comma-separated list, each entry parsed for itself.
-    static func list<Element: Sendable>(
+    static func list<Element: Equatable & Sendable>(
         _ name: String, _ field: any Field<[Element]>, of allowed: String, secrecy: Secrecy = .open, _ help: String,
         parse: @escaping @Sendable (String) throws(BadSetting) -> Element,
         show: @escaping @Sendable (Element) -> String

@@ -2,6 +2,7 @@
 
 import Logging
 import Reactor
+import Synchronization
 
 /// `@unchecked Sendable`: other threads call `drain` and `close`, which post to the reactor, and nothing else.
 final class Shard: @unchecked Sendable {
@@ -10,9 +11,11 @@ final class Shard: @unchecked Sendable {
     let redis: RedisClient
     /// The first serves everything but results too.
     let postgres: [PostgresClient]
-    private let security: TransportSecurity
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
+    private let live: LiveTables
+    /// Whether Redis and PostgreSQL are: for other threads, as of the last change.
+    let isConnected = Atomic(false)
     private let client: HTTPClient
     private let cache: AnswerCache
     private let callers: KnownCallers
@@ -23,7 +26,9 @@ final class Shard: @unchecked Sendable {
 
     init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
         self.reactor = reactor
-        security = shared.security
+        live = LiveTables(shared.live.tables)
+        var shared = shared
+        shared.live = live
         let configuration = shared.configuration
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
@@ -36,6 +41,9 @@ final class Shard: @unchecked Sendable {
         pipeline = RequestPipeline(shared: shared, shard: shard)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
+        for (tag, context) in shared.security.listeners.enumerated() {
+            if let context { server.secure(listener: UInt32(tag), by: context) }
+        }
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
         client = HTTPClient(reactor: reactor, tls: shared.security.upstreams)
@@ -78,14 +86,23 @@ final class Shard: @unchecked Sendable {
     /// Keeps the gauges of connections and of the loop, and logs when a dependency comes or goes.
     private func watch(_ metrics: GatewayMetrics, _ shard: MetricsShard, _ logger: Logger) {
         var meter = BusyMeter()
-        reactor.turned = { worked, waited in
+        var overload = Overload()
+        reactor.turned = { [unowned self] worked, waited in
             shard.observe(metrics.loop, worked.nanoseconds)
+            if overload.observe(worked: worked, waited: waited, fill: fill, now: reactor.now + worked) {
+                pipeline.overloadLevel = overload.level
+                shard.set(metrics.overloadLevel, Int(overload.level))
+                logger.warning(
+                    "the level of overload has changed",
+                    metadata: ["reactor": "\(reactor.index)", "level": "\(overload.level)"])
+            }
             guard let share = meter.add(worked: worked, waited: waited) else { return }
             shard.set(metrics.busyRatio, Int(share * GatewayMetrics.busyScale))
         }
         let index = reactor.index
-        redis.connectionChanged = { [unowned redis] isConnected in
+        redis.connectionChanged = { [unowned self, unowned redis] isConnected in
             shard.set(metrics.redisConnected, isConnected ? 1 : 0)
+            noteConnections()
             if !isConnected { shard.add(metrics.redisReconnects, 1) }
             logger.notice(
                 isConnected ? "connected to Redis" : "lost Redis",
@@ -94,12 +111,26 @@ final class Shard: @unchecked Sendable {
         for client in postgres {
             client.connectionChanged = { [unowned self, unowned client] isConnected in
                 shard.set(metrics.postgresConnected, postgres.contains(where: \.isConnected) ? 1 : 0)
+                noteConnections()
                 if !isConnected { shard.add(metrics.postgresReconnects, 1) }
                 logger.notice(
                     isConnected ? "connected to PostgreSQL" : "lost PostgreSQL",
                     metadata: ["reactor": "\(index)", "reason": "\(client.lastFailure.map { "\($0)" } ?? "")"])
             }
         }
+    }
+
+    /// How full the fullest queue is, 0 to 1.
+    private var fill: Double {
+        var fill = handlers.fill
+        fill = max(fill, Double(redis.flightCount) / Double(redis.limits.flightsMax))
+        for client in postgres { fill = max(fill, Double(client.flightCount) / Double(client.limits.flightsMax)) }
+        return fill
+    }
+
+    private func noteConnections() {
+        let all = redis.isConnected && postgres.allSatisfy { $0.isConnected }
+        isConnected.store(all, ordering: .relaxed)
     }
 
     /// Sessions of the process at least: while one commits, the other is sent to.
@@ -110,8 +141,8 @@ final class Shard: @unchecked Sendable {
         (postgresSessionsMin + reactors - 1) / reactors
     }
 
-    /// Begins to serve. Batches act at a turn's end first, then the clients that send them, then the answers.
-    func start(listeners: [ListeningSocket]) {
+    /// Connects and prepares; `listen` begins to serve. Batches act at a turn's end first, then the clients that send them, then the answers.
+    func start() {
         for participant in handlers.turnParticipants { reactor.join(participant) }
         reactor.join(redis)
         reactor.join(server)
@@ -123,19 +154,39 @@ final class Shard: @unchecked Sendable {
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
         for reaper in proxyReapers { reaper.start() }
-        for listener in listeners {
-            let isServed = server.listen(
-                Descriptor(listener.descriptor), tag: listener.tag, tls: security.listeners[Int(listener.tag)])
+    }
+
+    /// Takes a listening socket over; its connections are dealt out to `peers`, this one among them.
+    func listen(_ socket: ListeningSocket, peers: [Shard], _ completion: @escaping @Sendable () -> Void) {
+        reactor.spawn { [self] in
+            let descriptor = Descriptor(socket.descriptor)
+            let isServed =
+                peers.count == 1
+                ? server.listen(descriptor, tag: socket.tag)
+                : server.listen(descriptor, tag: socket.tag, dealingTo: peers.map(\.server))
             precondition(isServed, "a new reactor has room for its listeners")
+            completion()
         }
     }
 
-    /// Stops accepting, lets requests in flight finish. `completion` comes on the reactor's thread.
-    func drain(_ completion: @escaping @Sendable () -> Void) {
+    /// Accepts no more. `completion` comes on the reactor's thread when all that was accepted is here, or on its way to
+    /// its reactor.
+    func stopAccepting(_ completion: @escaping @Sendable () -> Void) {
+        reactor.spawn { [self] in server.stopAccepting(completion) }
+    }
+
+    /// Goes by other tables from now on.
+    func apply(_ tables: ReloadedTables) {
+        reactor.spawn { [live] in live.replace(by: tables) }
+    }
+
+    /// Lets requests in flight finish. `completion` comes on the reactor's thread.
+    /// - Parameter patience: see `HTTPServer.drain`.
+    func drain(patience: Interval = .zero, _ completion: @escaping @Sendable () -> Void) {
         reactor.spawn { [self] in
             handlers.drain()
             let released = reapers.map { $0.drain() }
-            server.drain { [self] in
+            server.drain(patience: patience) { [self] in
                 reactor.spawn {
                     for release in released { await release.value }
                     await self.callers.drain()

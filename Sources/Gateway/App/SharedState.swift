@@ -1,4 +1,5 @@
-// What all reactors read: made once at start, immutable, or made for many threads. One file says what is shared.
+// What all reactors read: made once at start, immutable, or made for many threads; what SIGHUP replaces lies in `live`.
+// One file says what is shared.
 
 import FoundationEssentials
 import Reactor
@@ -6,25 +7,18 @@ import Reactor
 struct SharedState: Sendable {
     let configuration: GatewayConfiguration
     let security: TransportSecurity
-    let publicRoutes: PublicRoutes
-    /// By public route: header lines of its version's end.
-    let sunsetLines: [String]
+    /// A reactor's own, where it has one.
+    var live: LiveTables
     let origins: Origins
     /// By `ServiceName`.
     private let services: [UpstreamService]
     let cacheScripts: CacheScripts
-    let routes: RouteTable
     let documents: Documents
     /// By a connection's listener.
     let listeners: [ListenerSetting]
-    let workerTokens: WorkerTokens
-    let opsTokens: OpsTokens
-    /// Of the SSR site; empty where there is none.
-    let siteToken: SecretTable
     /// nil: Bearer tokens are not known here.
     let publishedKeys: PublishedKeys?
     let trustedProxies: TrustedProxies
-    let tiers: TierTable
     let callerScripts: CallerScripts
     /// Of callers of the public surface, by account; lock-free, like the workers'.
     let callerBuckets: TokenBucketTable
@@ -55,8 +49,7 @@ struct SharedState: Sendable {
         var configuration = configuration
         configuration.redis.tls = security.upstreams
         self.configuration = configuration
-        publicRoutes = try PublicRoutes.load(configuration.routesFile)
-        sunsetLines = publicRoutes.routes.map { [publicRoutes] in publicRoutes.sunsetLines(of: $0) }
+        let publicRoutes = try PublicRoutes.load(configuration.routesFile)
         origins = Origins(configuration.corsOrigins)
         let breaker = BreakerRule(failures: configuration.breakerFailures, openMs: configuration.breakerOpenMs)
         services = [
@@ -64,19 +57,15 @@ struct SharedState: Sendable {
             UpstreamService(.ml, configuration.mlServiceURLs, rule: breaker),
         ]
         cacheScripts = CacheScripts()
-        routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
         documents = Documents()
+        let routes = RouteTable(publicRoutes, hasPreflights: !origins.isEmpty)
         listeners = configuration.effectiveListeners
-        workerTokens = WorkerTokens(configuration.workerTokens)
-        opsTokens = OpsTokens(configuration.opsTokens)
-        siteToken = SecretTable(configuration.ssrServiceToken.map { [Array($0.utf8)] } ?? [])
         publishedKeys = configuration.firebaseProjectID.map { _ in
             PublishedKeys(
                 endpoint: configuration.firebaseJWKSURL,
                 refetchInterval: .milliseconds(Int64(configuration.firebaseRefetchMs)))
         }
         trustedProxies = TrustedProxies(configuration.trustedProxies)
-        tiers = try TierTable.load(configuration.tiersFile)
         callerScripts = CallerScripts()
         callerBuckets = TokenBucketTable(groups: Self.callerBucketGroups)
         workerRate = BucketRate(perMinute: configuration.workerRatePerMinute, burst: configuration.workerRateBurst)
@@ -86,6 +75,10 @@ struct SharedState: Sendable {
         metrics = GatewayMetrics(
             reactors: reactors, routes: routes, listeners: listeners, poller: poller.kind,
             services: services, publicRoutes: publicRoutes)
+        live = LiveTables(
+            ReloadedTables(
+                configuration, publicRoutes: publicRoutes, routes: routes,
+                tiers: try TierTable.load(configuration.tiersFile), routeMetrics: metrics.routes))
         life = LifeState()
         scripts = QueueScripts()
         rawFiles = try RawFiles(

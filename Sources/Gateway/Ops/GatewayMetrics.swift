@@ -96,26 +96,20 @@ final class GatewayMetrics: Sendable {
     let postgresReconnects: MetricID
     let loop: HistogramID
     let busyRatio: MetricID
+    let overloadLevel: MetricID
+    /// By class.
+    let overloadRefused: [MetricID]
     let activeConnections: [MetricID]
     let connections: [MetricID]
     let tiers: TierMetrics
-    let cache: CacheMetrics
     let upstreams: UpstreamMetrics
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
     /// Families, by `ProxyGauge`.
     private let proxyGauges: [Int]
-    private let requests: [RequestMetrics]
-
-    /// What is counted of one route.
-    private struct RequestMetrics: Sendable {
-        var duration: HistogramID
-        /// By tier, where the route is told apart by it, and status.
-        var byStatus: [MetricID]
-        /// Counters of one tier; 0 where tiers are not told apart.
-        var tierStride = 0
-    }
+    /// Of the routes that the process started with.
+    let routes: RouteMetrics
 
     /// `busyRatio` is counted in millionths.
     static let busyScale = 1e6
@@ -134,10 +128,7 @@ final class GatewayMetrics: Sendable {
     ) {
         reactorCount = reactors
         let registry = registry
-        requests =
-            routes.routes.map { route in
-                Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers)
-            } + [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
+        self.routes = RouteMetrics(registry, routes, publicRoutes)
         let kinds = WorkKind.allCases.map { [("kind", $0.name)] }
         heartbeats = kinds.map {
             registry.add(.counter, "gateway_heartbeats_total", "Heartbeats received.", labels: $0)
@@ -165,6 +156,14 @@ final class GatewayMetrics: Sendable {
         busyRatio = registry.addByReactor(
             .gauge, "gateway_reactor_busy_ratio", "Share of the last second or more spent working, not waiting.",
             reactors: reactors, scale: Self.busyScale)
+        overloadLevel = registry.addByReactor(
+            .gauge, "gateway_overload_level", "0: none; 1 refuses the public, 2 pulls, 3 results, 4 heartbeats.",
+            reactors: reactors)
+        overloadRefused = OverloadClass.allCases.map {
+            registry.add(
+                .counter, "gateway_overload_refused_total", "Requests refused because the reactor is overloaded.",
+                labels: [("class", $0.name)])
+        }
         let labels = listeners.map { [("listener", $0.shown)] }
         activeConnections = labels.map {
             registry.add(.gauge, "gateway_active_connections", "Open connections.", labels: $0)
@@ -182,27 +181,9 @@ final class GatewayMetrics: Sendable {
         proxyGauges = ProxyGauge.allCases.map { [platforms] in
             platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
         }
-        cache = CacheMetrics(registry, publicRoutes)
         upstreams = UpstreamMetrics(registry, services: services, durationBounds: Self.durationBounds)
         Self.describeProcess(registry, poller)
-        shards = registry.makeShards(reactors)
-    }
-
-    private static func describe(
-        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
-    ) -> RequestMetrics {
-        let labels = [("method", method), ("route", route)]
-        return RequestMetrics(
-            duration: registry.addHistogram(
-                "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
-                bounds: durationBounds, scale: 1e9),
-            byStatus: tiers.flatMap { tier in
-                statuses.map {
-                    registry.add(
-                        .counter, "gateway_requests_total", "Requests answered.",
-                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
-                }
-            }, tierStride: tiers.count > 1 ? statuses.count : 0)
+        shards = registry.makeShards(reactors, spareWords: RouteMetrics.spareWords)
     }
 
     private static func describe(_ gauge: QueueGauge, _ platforms: LabelSet) -> Int {
@@ -253,14 +234,6 @@ final class GatewayMetrics: Sendable {
     }
 
     // MARK: Counting
-
-    /// Counts one answer.
-    func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
-        let route = min(Int(exchange.note.route), requests.count - 1)
-        shard.observe(requests[route].duration, exchange.duration.nanoseconds)
-        let tier = requests[route].tierStride * Int(exchange.note.tier)
-        shard.add(requests[route].byStatus[tier + Self.statusPosition(exchange.status)], 1)
-    }
 
     static func statusPosition(_ status: Int) -> Int {
         if status == 200 { return 1 }

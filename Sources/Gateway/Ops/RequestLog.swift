@@ -7,17 +7,15 @@ import Reactor
 struct RequestLog {
     private let rule: AccessLog
     private let logger = Logger(label: "gateway.request")
-    private let routes: RouteTable
     private var sequence: UInt64 = 0
     private let logsAll: Bool
 
-    init(_ configuration: GatewayConfiguration, routes: RouteTable) {
+    init(_ configuration: GatewayConfiguration) {
         rule = configuration.accessLog
-        self.routes = routes
         logsAll = logger.logLevel <= .debug
     }
 
-    mutating func record(_ exchange: borrowing AnsweredExchange) {
+    mutating func record(_ exchange: borrowing AnsweredExchange, _ routes: RouteTable) {
         sequence &+= 1
         let route = Int(exchange.note.route)
         // A pull that waits is not slow.

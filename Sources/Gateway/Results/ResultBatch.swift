@@ -65,6 +65,11 @@ final class ResultBatch: TurnParticipant {
         keyPrefix = kind.queueKeys.prefix
     }
 
+    var fill: Double {
+        max(
+            Double(waitingRows) / Double(Self.waitingRowsMax), Double(waitingBytes) / Double(Self.waitingBytesMax))
+    }
+
     // MARK: Gathering
 
     /// Takes up all items of a request. Items that storage would refuse fail at once, alone.

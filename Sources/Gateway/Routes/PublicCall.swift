@@ -7,8 +7,10 @@ import Reactor
 struct PublicCall: Sendable {
     let exchange: SlotID
     var note: RequestNote
-    /// Index of the public route.
-    let relay: Int
+    /// As it was when the request came: the table may be another one by now.
+    let route: PublicRoute
+    /// Header lines of its version's end.
+    let sunsetLine: String
     let listener: UInt32
     let requestID: RequestID
     let head: RequestHeadCopy

@@ -9,7 +9,7 @@ extension PublicSurface {
 
     /// - Returns: the status that was answered; nil where the client had gone.
     func relay(_ call: PublicCall, _ caller: Caller, _ client: PublicClient) async throws(Problem) -> Int? {
-        let route = shared.publicRoutes.routes[call.relay]
+        let route = call.route
         let service = shared.service(route.service)
         guard route.cacheMs > 0 else {
             let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
@@ -43,7 +43,7 @@ extension PublicSurface {
 
     private func upstreamRequest(_ call: PublicCall, _ caller: Caller, _ route: PublicRoute) -> UpstreamRequest {
         let by = ForwardedBy(
-            serviceToken: shared.configuration.serviceToken, isSecure: shared.isSecure(listener: call.listener))
+            serviceToken: shared.live.tables.serviceToken, isSecure: shared.isSecure(listener: call.listener))
         var http = HTTPClientRequest(
             forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
             requestID: call.requestID)
@@ -63,7 +63,7 @@ extension PublicSurface {
     }
 
     private func count(_ source: CacheOutcome.Source, _ call: PublicCall) {
-        shared.metrics.cache.count(source, relay: call.relay, on: shard)
+        shared.live.tables.routeMetrics.count(source, route: Int(call.note.route), on: shard)
         var note = call.note
         note.detail = source.rawValue
         server.setNote(note, of: call.exchange)
@@ -93,7 +93,7 @@ extension PublicSurface {
                 out.append("\r\nX-Cache: ")
                 out.append(source.name)
                 out.append("\r\n")
-                out.append(shared.sunsetLines[call.relay])
+                out.append(call.sunsetLine)
             }, body: { if !isUnchanged { $0.append(answer.body.rawBytes) } })
         return status
     }
@@ -113,8 +113,8 @@ extension PublicSurface {
         var lines = ByteBuffer(capacity: 512)
         let passing = response.passingLines(isCached: false)
         lines.append(passing.rawBytes)
-        if shared.publicRoutes.routes[call.relay].cacheMs > 0 { lines.append("X-Cache: MISS\r\n") }
-        lines.append(shared.sunsetLines[call.relay])
+        if call.route.cacheMs > 0 { lines.append("X-Cache: MISS\r\n") }
+        lines.append(call.sunsetLine)
         if !call.isHead, live.collected.isEmpty, let length = response.contentLength, length <= Self.wholeBytesMax {
             return try await passWhole(response, lines, call, client)
         }

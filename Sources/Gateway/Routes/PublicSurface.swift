@@ -49,18 +49,16 @@ final class PublicSurface: @unchecked Sendable {
     // MARK: Request
 
     func handle(_ request: borrowing Request, note: RequestNote) {
-        let rule = shared.routes.rules[Int(note.route)]
-        switch rule.operation {
+        switch shared.routes.rules[Int(note.route)].operation {
         case .versions: versions(request.exchange)
         case .preflight: preflight(request.exchange, note)
         case .usage: ask(request, note, nil)
         case .cacheDrop: dropCached(request)
         default:
-            guard let call = call(request, note, relay: Int(rule.relay)) else {
-                return server.respond(
-                    request.exchange, .invalidRequest("a path with the segment . or .. leads nowhere"))
+            switch call(request, note) {
+            case .success(let call): ask(request, call.note, call)
+            case .failure(let problem): server.respond(request.exchange, problem)
             }
-            ask(request, note, call)
         }
     }
 
@@ -80,21 +78,27 @@ final class PublicSurface: @unchecked Sendable {
             }, body: { _ in })
     }
 
-    /// Copies out of a request what its task needs; nil for a path that would mean another one upstream.
-    private func call(_ request: borrowing Request, _ note: RequestNote, relay: Int) -> PublicCall? {
-        guard case .found(let match) = shared.routes.find(request.head.method, request.path) else {
-            preconditionFailure("a request that was routed once is routed again")
+    /// Copies out of a request what its task needs. Refused are a path that would mean another one upstream, and one whose
+    /// route went away while the body arrived.
+    private func call(_ request: borrowing Request, _ note: RequestNote) -> Result<PublicCall, Problem> {
+        guard case .found(let match) = shared.routes.find(request.head.method, request.path),
+            case let relay = Int(shared.routes.rules[match.route].relay), relay >= 0
+        else { return .failure(.notFound("no such path")) }
+        if HTTPClientRequest.climbs(request.path, match) {
+            return .failure(.invalidRequest("a path with the segment . or .. leads nowhere"))
         }
-        if HTTPClientRequest.climbs(request.path, match) { return nil }
+        var note = note
+        note.route = UInt16(match.route)
         var call = PublicCall(
-            exchange: request.exchange, note: note, relay: relay, listener: request.listener,
+            exchange: request.exchange, note: note, route: shared.publicRoutes.routes[relay],
+            sunsetLine: shared.live.tables.sunsetLines[relay], listener: request.listener,
             requestID: server.requestID(of: request.exchange), head: request.copyHead(), match: match,
             body: request.body.array)
-        if shared.publicRoutes.routes[relay].cacheMs > 0 {
+        if call.route.cacheMs > 0 {
             call.fields = VariantFields(request)
             call.ifNoneMatch = request.header(.ifNoneMatch)?.array
         }
-        return call
+        return .success(call)
     }
 
     /// - Parameter call: nil for `GET /v1/usage`.
@@ -124,7 +128,7 @@ final class PublicSurface: @unchecked Sendable {
         case .refused(let problem): throw problem
         case .presented(let presented): caller = try await gate.resolve(presented)
         }
-        let feature = call.flatMap { shared.publicRoutes.routes[$0.relay].feature }
+        let feature = call.flatMap { $0.route.feature }
         let admission = await gate.admit(caller, to: feature)
         var note = note
         note.tier = caller.tier.rawValue

@@ -14,13 +14,15 @@ final class RequestPipeline: RequestHandler {
     private var ops: OpsHandlers!
     private var queueOps: QueueOps!
     private var publicSurface: PublicSurface!
+    /// Routes that yield at this level or below are refused. Set at the end of a turn.
+    var overloadLevel: UInt8 = 0
     /// Lent for the worker id of the request in hand.
     private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
 
     init(shared: SharedState, shard: MetricsShard) {
         self.shared = shared
         self.shard = shard
-        log = RequestLog(shared.configuration, routes: shared.routes)
+        log = RequestLog(shared.configuration)
     }
 
     func connect(
@@ -51,6 +53,7 @@ final class RequestPipeline: RequestHandler {
         {
             return .refuse(.forbidden("a client certificate is needed here"))
         }
+        if route.yieldsAt <= overloadLevel { return .refuse(refuseForOverload(route, request, &note)) }
         if let problem = admit(request, route, note: &note) { return .refuse(problem) }
         return plan(request, route, note)
     }
@@ -62,6 +65,21 @@ final class RequestPipeline: RequestHandler {
         publicSurface.noteOrigin(request, &note)
         return .refuse(problem)
     }
+
+    private func refuseForOverload(
+        _ route: RouteRule, _ request: borrowing Request, _ note: inout RequestNote
+    ) -> Problem {
+        if route.access == .caller {
+            note.tier = Tier.anonymous.rawValue
+            publicSurface.noteOrigin(request, &note)
+        }
+        shard.add(shared.metrics.overloadRefused[Int(route.yieldsAt) - 1], 1)
+        return .unavailable(
+            "the gateway is overloaded; nothing was done", retryAfterSeconds: Self.overloadRetrySeconds)
+    }
+
+    /// What those are told that are refused for overload.
+    static let overloadRetrySeconds = 2
 
     private func plan(_ request: borrowing Request, _ route: RouteRule, _ note: RequestNote) -> BodyPlan {
         if route.body == .relayed { return .buffer(bytesMax: shared.configuration.bodyBytesMax) }
@@ -269,8 +287,8 @@ final class RequestPipeline: RequestHandler {
     }
 
     func answered(_ exchange: borrowing AnsweredExchange) {
-        shared.metrics.count(exchange, on: shard)
-        log.record(exchange)
+        shared.live.tables.routeMetrics.count(exchange, on: shard)
+        log.record(exchange, shared.routes)
     }
 
     func abandoned(_ exchange: SlotID, note: RequestNote) {

@@ -85,6 +85,8 @@ struct RouteRule: Sendable {
     var relay: Int16
     /// Below `/internal/`, which a client CA binds.
     var isInternal: Bool
+    /// The level of overload from which on it is refused.
+    var yieldsAt: UInt8
 
     init(_ route: Route) {
         operation = route.operation
@@ -94,6 +96,7 @@ struct RouteRule: Sendable {
         kind = route.kind
         relay = route.relay
         isInternal = route.pattern.hasPrefix("/internal/")
+        yieldsAt = route.operation.yieldsAt
     }
 
     /// The kind that a request on a listener is about.
@@ -103,6 +106,9 @@ struct RouteRule: Sendable {
 }
 
 struct RouteTable: Sendable {
+    /// Routes that reading a file again may add to a process. Whatever it takes away keeps its place.
+    static let newRoutesMax = 64
+
     let routes: [Route]
     /// By the same index.
     let rules: [RouteRule]
@@ -110,6 +116,8 @@ struct RouteTable: Sendable {
     let firstPublic: UInt16
     /// Methods of a preflight's path, by its route.
     let preflightMethods: [Int: String]
+    /// How many the process started with.
+    private let startCount: Int
     private let trie: RouteTrie
 
     /// - Parameter hasPreflights: OPTIONS is answered on public paths.
@@ -138,12 +146,55 @@ struct RouteTable: Sendable {
         firstPublic = UInt16(routes.count)
         routes += Self.callerRoutes(publicRoutes)
         preflightMethods = hasPreflights ? Self.addPreflights(&routes, from: Int(firstPublic)) : [:]
+        startCount = routes.count
         self.routes = routes
         rules = routes.map { RouteRule($0) }
         // A pull takes tasks, and the answer to HEAD could not hand them over.
         let pulls = Set(routes.indices.filter { routes[$0].operation == .work })
         trie = RouteTrie(routes.map { ($0.method, $0.pattern) }, withoutHead: pulls)
     }
+
+    /// A table with other public routes, in which each route stays where it was: requests in flight carry its index, and
+    /// metrics go by it. Routes that are gone are found no more.
+    /// - Throws: where more than `newRoutesMax` have come since the start.
+    func replacing(
+        _ publicRoutes: PublicRoutes, hasPreflights: Bool, name: String
+    ) throws(BadTableFile) -> RouteTable {
+        var wanted = Self.callerRoutes(publicRoutes)
+        let methods = hasPreflights ? Self.addPreflights(&wanted, from: 0) : [:]
+        var routes = routes
+        var places: [String: Int] = [:]
+        for index in Int(firstPublic)..<routes.count {
+            places[Self.name(routes[index])] = index
+            routes[index].relay = -1
+        }
+        var live = Set(0..<Int(firstPublic))
+        var preflights: [Int: String] = [:]
+        for (index, route) in wanted.enumerated() {
+            let place = places[Self.name(route)] ?? routes.count
+            if place == routes.count { routes.append(route) }
+            routes[place] = route
+            live.insert(place)
+            preflights[place] = methods[index]
+        }
+        guard routes.count <= startCount + Self.newRoutesMax else {
+            let problem = "\(name): more than \(Self.newRoutesMax) routes are new since the start: they need a restart"
+            throw BadTableFile(problems: [problem])
+        }
+        return RouteTable(routes, live: live, preflights, from: self)
+    }
+
+    private init(_ routes: [Route], live: Set<Int>, _ preflights: [Int: String], from old: RouteTable) {
+        self.routes = routes
+        rules = routes.map { RouteRule($0) }
+        firstPublic = old.firstPublic
+        startCount = old.startCount
+        preflightMethods = preflights
+        let pulls = Set(routes.indices.filter { routes[$0].operation == .work })
+        trie = RouteTrie(routes.map { ($0.method, $0.pattern) }, withoutHead: pulls, only: live)
+    }
+
+    private static func name(_ route: Route) -> String { "\(route.method.name) \(route.pattern)" }
 
     private static let workRoutes: [(HTTPMethod, String, Operation, Access, Route.Body)] = [
         (.get, "/work", .work, .worker, .none),

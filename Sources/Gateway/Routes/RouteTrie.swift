@@ -41,10 +41,14 @@ struct RouteTrie {
     private var text: [UInt8] = []
 
     /// Builds the tree. Patterns are `/a/{b}/c`; two routes of one method and shape are a bug and trap.
-    /// - Parameter withoutHead: GET routes that do more than tell, so that HEAD may not stand for them.
-    init(_ routes: [(method: HTTPMethod, pattern: String)], withoutHead: Set<Int> = []) {
+    /// - Parameters:
+    ///   - withoutHead: GET routes that do more than tell, so that HEAD may not stand for them.
+    ///   - live: nil is all; others keep their index and are not found.
+    init(
+        _ routes: [(method: HTTPMethod, pattern: String)], withoutHead: Set<Int> = [], only live: Set<Int>? = nil
+    ) {
         let root = Draft()
-        for (index, route) in routes.enumerated() {
+        for (index, route) in routes.enumerated() where live?.contains(index) ?? true {
             var draft = root
             var parameters = 0
             for segment in route.pattern.split(separator: "/", omittingEmptySubsequences: true) {

@@ -48,6 +48,8 @@ final class CompleteBatch: RedisFlightOwner, TurnParticipant {
         script = scripts[.complete]
     }
 
+    var fill: Double { Double(gathering.entries.count) / Double(Self.waitingMax) }
+
     /// Takes a completion up; false when there is no room.
     func add(_ exchange: SlotID, worker: RawSpan, task: RawSpan, attempt: Int?) -> Bool {
         guard gathering.entries.count < Self.waitingMax else { return false }

@@ -63,6 +63,15 @@ final class WorkHandlers: @unchecked Sendable {
     /// What acts at a turn's end, in order; the clients that send must come after these.
     var turnParticipants: [any TurnParticipant] { heartbeats + completes + resultBatches + polls }
 
+    /// How full the fullest of the batches is, 0 to 1.
+    var fill: Double {
+        var fill = 0.0
+        for index in heartbeats.indices {
+            fill = max(fill, heartbeats[index].fill, completes[index].fill, resultBatches[index].fill)
+        }
+        return fill
+    }
+
     // MARK: Life
 
     func start() { wake.start() }

@@ -49,6 +49,8 @@ final class HeartbeatBatch: RedisFlightOwner, TurnParticipant {
         departed = reactor.now
     }
 
+    var fill: Double { Double(gathering.entries.count) / Double(Self.heartbeatsMax) }
+
     /// Takes a heartbeat up; false when there is no room.
     func add(_ exchange: SlotID, worker: RawSpan, status: RawSpan) -> Bool {
         guard gathering.entries.count < Self.heartbeatsMax else { return false }

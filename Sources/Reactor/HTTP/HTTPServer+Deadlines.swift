@@ -44,6 +44,9 @@ extension HTTPServer: TimerOwner {
         }
         if deadline > reactor.now { return arm(id.index, deadline) }
         switch expiry {
+        case .idle where isDraining:
+            // A request that is on its way meanwhile must not meet a reset.
+            endReading(id.index)
         case .idle, .stuck, .lingering:
             return close(id.index)
         case .head:
@@ -71,9 +74,13 @@ extension HTTPServer: TimerOwner {
         if let arrival = arrivalDeadline(index) {
             if next == nil || arrival.0 < next!.0 { next = arrival }
         } else if next == nil, connection.pointee.exchangeCount == 0 {
-            next = (connection.pointee.lastActivity + limits.idleTimeout, .idle)
+            next = (connection.pointee.lastActivity + idleTimeout, .idle)
         }
         return next
+    }
+
+    private var idleTimeout: Interval {
+        isDraining && drainPatience > .zero ? min(limits.idleTimeout, drainPatience) : limits.idleTimeout
     }
 
     /// The deadline of what is arriving; nil between requests, and while the client waits for us.

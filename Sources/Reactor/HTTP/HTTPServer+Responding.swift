@@ -117,8 +117,12 @@ extension HTTPServer {
         abandonBody(of: exchange, index)
         let connection = connections.at(index)
         connection.pointee.lastActivity = reactor.now
-        if connection.pointee.readsNoMore, connection.pointee.lastExchange == exchange.index {
-            slot.pointee.closes = true
+        if connection.pointee.lastExchange == exchange.index {
+            // While draining the last answer owed is the connection's last, unless more has come already.
+            if isDraining, connection.pointee.phase == .head, connection.pointee.input.isEmpty {
+                connection.pointee.readsNoMore = true
+            }
+            if connection.pointee.readsNoMore { slot.pointee.closes = true }
         }
         slot.pointee.answerStatus = UInt16(truncatingIfNeeded: status)
         return slot.pointee.method != .head && status != 204 && status != 304

@@ -24,8 +24,13 @@ public final class HTTPServer: @unchecked Sendable {
     var listeners: [SlotID] = []
     /// By the tags of listeners that speak TLS.
     var secureListeners: [UInt32: CurrentTLSContext] = [:]
+    /// Listeners that may still tell of connections although they accept no more.
+    private var listenersEnding = 0
+    private var stopped: (() -> Void)?
     private var drained: (() -> Void)?
     private(set) var isDraining = false
+    /// While draining: how long a connection may be silent before it is closed. Zero: the idle are closed at once.
+    private(set) var drainPatience = Interval.zero
     /// Connections accepted since the start, and refused for want of room.
     public internal(set) var acceptedCount = 0
     public internal(set) var refusedCount = 0
@@ -58,31 +63,69 @@ public final class HTTPServer: @unchecked Sendable {
 
     // MARK: start
 
+    /// Has the connections of a listener speak TLS.
+    /// - Parameter context: a server's, taken anew for each connection.
+    public func secure(listener tag: UInt32, by context: CurrentTLSContext) { secureListeners[tag] = context }
+
     /// Serves a listening socket. `tag` comes back as the connection's listener.
-    /// - Parameter tls: a server's context, taken anew for each connection; nil for a plain listener.
     /// - Returns: false when the reactor has no room for it.
-    public func listen(_ descriptor: consuming Descriptor, tag: UInt32, tls: CurrentTLSContext? = nil) -> Bool {
-        secureListeners[tag] = tls
-        guard let id = reactor.poller.addListener(descriptor, owner: self, tag: tag) else { return false }
+    public func listen(_ descriptor: consuming Descriptor, tag: UInt32) -> Bool {
+        listen(descriptor, owner: self, tag: tag)
+    }
+
+    /// Serves a listening socket that several reactors have no socket of their own for: its connections are dealt out to
+    /// `servers` in turn, of which this is one.
+    public func listen(_ descriptor: consuming Descriptor, tag: UInt32, dealingTo servers: [HTTPServer]) -> Bool {
+        listen(descriptor, owner: ConnectionDealer(of: self, to: servers), tag: tag)
+    }
+
+    private func listen(_ descriptor: consuming Descriptor, owner: any ListenerOwner, tag: UInt32) -> Bool {
+        guard let id = reactor.poller.addListener(descriptor, owner: owner, tag: tag) else { return false }
         listeners.append(id)
         return true
     }
 
     // MARK: drain and close
 
-    /// Accepts no more, closes idle connections, lets those with requests finish; `completion` follows the last one.
-    public func drain(_ completion: @escaping () -> Void) {
+    /// Accepts no more. `completion` comes when the last connection that was accepted is here.
+    public func stopAccepting(_ completion: @escaping () -> Void) {
+        for listener in listeners where reactor.poller.retire(listener) { listenersEnding += 1 }
+        listeners = []
+        stopped = completion
+        tellIfStopped()
+    }
+
+    public func listeningEnded(tag: UInt32) {
+        listenersEnding -= 1
+        tellIfStopped()
+    }
+
+    private func tellIfStopped() {
+        guard listenersEnding == 0 else { return }
+        stopped.take()?()
+        tellIfDrained()
+    }
+
+    /// Accepts no more and lets requests finish; `completion` follows the last connection.
+    /// - Parameter patience: zero closes idle connections at once. Otherwise each connection's next answer closes it, and one
+    ///   that asks for nothing for so long is closed too: for clients that can go on elsewhere without noticing.
+    public func drain(patience: Interval = .zero, _ completion: @escaping () -> Void) {
         isDraining = true
+        drainPatience = patience
         drained = completion
-        closeListeners()
+        if !listeners.isEmpty { stopAccepting {} }
         var next = connections.firstLive()
         while let index = next {
-            let connection = connections.at(index)
-            let isIdle = connection.pointee.exchangeCount == 0 && connection.pointee.phase == .head
-            if isIdle, connection.pointee.stream.unsentBytes == 0 { close(index) } else { endReading(index) }
+            if patience > .zero { rearm(index) } else { drainNow(index) }
             next = connections.firstLive(from: index + 1)
         }
         tellIfDrained()
+    }
+
+    private func drainNow(_ index: UInt32) {
+        let connection = connections.at(index)
+        let isIdle = connection.pointee.exchangeCount == 0 && connection.pointee.phase == .head
+        if isIdle, connection.pointee.stream.unsentBytes == 0 { close(index) } else { endReading(index) }
     }
 
     /// Closes every connection at once, whatever it owes.
@@ -101,7 +144,7 @@ public final class HTTPServer: @unchecked Sendable {
     }
 
     private func tellIfDrained() {
-        guard isDraining, connections.count == 0, let completion = drained else { return }
+        guard isDraining, listenersEnding == 0, connections.count == 0, let completion = drained else { return }
         drained = nil
         completion()
     }

@@ -84,11 +84,20 @@ final class EpollPoller: Poller {
     func remove(_ id: SlotID) {
         guard entries.isLive(id) else { return }
         let entry = entries.remove(id.index)
-        if case .watch = entry.owner {
+        switch entry.owner {
+        case .watch: cr_epoll_remove(epoll, entry.descriptor)
+        case .listener:
+            // The kernel forgets a socket when all who have it have closed it, and this one may be shared.
             cr_epoll_remove(epoll, entry.descriptor)
-        } else {
-            cr_close(entry.descriptor)  // the kernel forgets a closed descriptor
+            cr_close(entry.descriptor)
+        case .stream: cr_close(entry.descriptor)
         }
+    }
+
+    func retire(_ listener: SlotID) -> Bool {
+        // Whatever was accepted has been told.
+        remove(listener)
+        return false
     }
 
     func close() {

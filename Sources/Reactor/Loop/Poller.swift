@@ -10,6 +10,12 @@ public protocol ListenerOwner: AnyObject {
     func accepted(_ descriptor: consuming Descriptor, peer: PeerAddress, tag: UInt32)
     /// Accepting failed for want of descriptors or memory; the poller rests the listener for a moment.
     func acceptFailed(_ error: SystemError, tag: UInt32)
+    /// A listener that was retired has nothing more to tell.
+    func listeningEnded(tag: UInt32)
+}
+
+extension ListenerOwner {
+    public func listeningEnded(tag: UInt32) {}
 }
 
 /// What a stream's owner is told. Calls come one at a time, on the reactor's thread, never from inside a call to the
@@ -54,6 +60,9 @@ public protocol Poller: AnyObject {
     /// "epoll" or "io_uring", for logs and metrics.
     var name: String { get }
     func addListener(_ descriptor: consuming Descriptor, owner: any ListenerOwner, tag: UInt32) -> SlotID?
+    /// Accepts no more and closes the listener here; a process that shares it goes on with what waits in its queue.
+    /// - Returns: true where connections that the kernel has accepted already may still be told; `listeningEnded` follows.
+    func retire(_ listener: SlotID) -> Bool
     /// Adds a stream. With `connecting`, `connected` comes first. nil: the table is full and the descriptor closed.
     func addStream(_ descriptor: consuming Descriptor, connecting: Bool, owner: any StreamOwner, tag: UInt32) -> SlotID?
     /// Watches a descriptor that somebody else opened and will close, after `remove`.

@@ -9,6 +9,18 @@ public enum Signal: Sendable {
     case terminate
     /// SIGHUP.
     case reload
+    /// SIGUSR2.
+    case handOver
+}
+
+extension Signal {
+    fileprivate init(number: Int32) {
+        switch number {
+        case SIGHUP: self = .reload
+        case SIGUSR2: self = .handOver
+        default: self = .terminate
+        }
+    }
 }
 
 public enum Signals {
@@ -27,7 +39,7 @@ public enum Signals {
             { context in
                 // Never released: the thread ends with the process.
                 let receiver = Unmanaged<Receiver>.fromOpaque(context!).takeUnretainedValue()
-                while true { receiver.receive(cr_signals_wait() == SIGHUP ? .reload : .terminate) }
+                while true { receiver.receive(Signal(number: cr_signals_wait())) }
             }, context)
         precondition(status == 0, "no thread for signals: error \(-status)")
     }

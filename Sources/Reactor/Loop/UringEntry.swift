@@ -40,6 +40,8 @@ struct UringEntry: ~Copyable {
     /// Somebody was refused meanwhile: `sent(0)` is due.
     var owesSent = false
     var isStarved = false
+    /// A listener that goes with the last event of its accept.
+    var isRetiring = false
     var isPending = false
     /// Place of the loan in `sends`; negative: there is none.
     var loan: Int32 = -1

@@ -84,7 +84,14 @@ extension UringPoller {
         case -ECANCELED, -EAGAIN, -EINTR, -ECONNABORTED, -EPROTO: break
         default: owner.acceptFailed(SystemError(number: -event.result), tag: entry.pointee.tag)
         }
-        if isLast, entries.isLive(id) { arrange(id) }
+        guard isLast, entries.isLive(id) else { return }
+        if entries.at(id.index).pointee.isRetiring {
+            let tag = entries.at(id.index).pointee.tag
+            remove(id)
+            owner.listeningEnded(tag: tag)
+        } else {
+            arrange(id)
+        }
     }
 
     // MARK: Polls

@@ -124,6 +124,17 @@ final class UringPoller: Poller {
         entries.remove(id.index)
     }
 
+    func retire(_ listener: SlotID) -> Bool {
+        guard entries.isLive(listener) else { return false }
+        let entry = entries.at(listener.index)
+        entry.pointee.isReceiving = false
+        entry.pointee.isRetiring = true
+        arrange(listener)
+        if entry.pointee.receiving != .idle { return true }
+        remove(listener)
+        return false
+    }
+
     func close() {
         entries.forEachIndex { remove(entries.id(at: $0)) }
         state.pointee.pending.removeAll()

@@ -1,6 +1,6 @@
 // The metrics of a process: described once at start, counted in shards, added up when Prometheus asks.
-// Immutable after `makeShards`, except for families with labels that come up later (`LabelSet`), behind a lock that
-// only a newcomer and a scrape take. Source: the Prometheus text exposition format 0.0.4.
+// Immutable after `makeShards`, except for families with labels that come up later (`LabelSet`) and what spare words are
+// kept for, behind a lock that only a newcomer and a scrape take. Source: the Prometheus text exposition format 0.0.4.
 
 public enum MetricKind: Sendable {
     case counter
@@ -44,13 +44,26 @@ public final class MetricsRegistry: Sendable {
     private struct State {
         var families: [Family] = []
         var words: Int32 = 0
+        /// What the shards hold, once they are made.
+        var wordsMax = Int.max
         var bounds: [Int64] = []
+        /// Where bounds that were given before lie in `bounds`.
+        var boundStarts: [[Int64]: Int32] = [:]
         var shards: [MetricsShard] = []
 
         mutating func takeWords(_ count: Int) -> Int32 {
-            precondition(shards.isEmpty, "metrics are described before the shards are made")
+            precondition(Int(words) + count <= wordsMax, "metrics beyond the shards' spare words")
             defer { words += Int32(count) }
             return words
+        }
+
+        /// Metrics with the same bounds share them.
+        mutating func place(_ wanted: [Int64]) -> Int32 {
+            if let known = boundStarts[wanted] { return known }
+            precondition(shards.isEmpty, "new bounds are given before the shards are made")
+            defer { bounds += wanted }
+            boundStarts[wanted] = Int32(bounds.count)
+            return Int32(bounds.count)
         }
 
         mutating func append(
@@ -116,9 +129,8 @@ public final class MetricsRegistry: Sendable {
     ) -> HistogramID {
         state.withLock { state in
             let id = HistogramID(
-                word: state.takeWords(bounds.count + 2), firstBound: Int32(state.bounds.count),
+                word: state.takeWords(bounds.count + 2), firstBound: state.place(bounds),
                 boundCount: Int32(bounds.count))
-            state.bounds += bounds
             let shards: [Int?] = reactors.map { Array(0..<$0) } ?? [nil]
             for shard in shards {
                 let own = shard.map { [("reactor", "\($0)")] } ?? []
@@ -143,10 +155,13 @@ public final class MetricsRegistry: Sendable {
         state.withLock { $0.append(.sum(id), name, "", "counter", labels) }
     }
 
-    /// Makes the shards; nothing can be described afterwards.
-    public func makeShards(_ count: Int) -> [MetricsShard] {
+    /// Makes the shards.
+    /// - Parameter spareWords: for metrics that are described afterwards: one for a counter or gauge, two more than its
+    ///   bounds for a histogram.
+    public func makeShards(_ count: Int, spareWords: Int = 0) -> [MetricsShard] {
         state.withLock { state in
-            state.shards = (0..<count).map { _ in MetricsShard(count: Int(state.words), bounds: state.bounds) }
+            state.wordsMax = Int(state.words) + spareWords
+            state.shards = (0..<count).map { _ in MetricsShard(count: state.wordsMax, bounds: state.bounds) }
             return state.shards
         }
     }

@@ -44,9 +44,11 @@ extension Descriptor {
     /// The TCP port a listener has; 0 where it has none.
     public var boundPort: UInt16 { cr_bound_port(number) }
 
-    /// Listens on a Unix socket.
-    public static func listen(path: String, backlog: Int32 = 4096) throws(SystemError) -> Descriptor {
-        try opened(cr_listen_unix(path, backlog))
+    /// Listens on a Unix socket, whose file is made with `mode`; one that nobody listens on is replaced.
+    public static func listen(
+        path: String, mode: UInt32 = 0o660, backlog: Int32 = 4096
+    ) throws(SystemError) -> Descriptor {
+        try opened(cr_listen_unix(path, backlog, mode))
     }
 
     /// Starts a connection to a numeric address, from `local` (numeric too) where it is given.

@@ -1,5 +1,7 @@
 // How a server ends: idle connections at once, requests when they are answered.
 
+import Dispatch
+import Glibc
 import TestSupport
 import Testing
 
@@ -21,7 +23,7 @@ import Testing
         drain(server)
         try idle.expectClosed()
         #expect(throws: TestFailure.self) { try server.client() }
-        #expect(isDrained(server))
+        try eventually("drained") { isDrained(server) }
         server.stop()
     }
 
@@ -46,10 +48,55 @@ import Testing
         server.stop()
     }
 
+    @Test func `a patient drain closes a connection with its next answer, or when it stays silent`() throws {
+        let server = try TestServer { $0.lingerTimeout = .milliseconds(200) }
+        let (talking, silent) = (try server.client(), try server.client())
+        for client in [talking, silent] { #expect(try client.exchange("GET", "/echo").status == 200) }
+        server.onReactor { [handler = server.handler] server in
+            server.drain(patience: .milliseconds(300)) { handler.isDrained = true }
+        }
+        let answer = try talking.exchange("GET", "/echo")
+        #expect(answer.status == 200)
+        #expect(answer.header("connection") == "close")
+        try talking.expectClosed()
+        try silent.expectClosed()
+        // What the silent one sends now has crossed with our end: it meets no reset.
+        try silent.send("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try silent.socket.receive() == 0)
+        talking.close()
+        silent.close()
+        try eventually("drained") { isDrained(server) }
+        server.stop()
+    }
+
+    @Test func `whoever waits in the queue when accepting stops is served by those who share the socket`() throws {
+        let old = try TestServer { $0.lingerTimeout = .milliseconds(200) }
+        let new = try TestServer()
+        // The same socket once more, as a successor has it.
+        let descriptor = try Descriptor.listen(host: "127.0.0.1", port: 0, sharedPort: false)
+        let port = Int(descriptor.boundPort)
+        let copy = dup(descriptor.number)
+        let own = Handover(descriptor)
+        #expect(old.onReactor { $0.listen(own.take(), tag: 7) })
+        let before = try RawHTTP(port: port)
+        #expect(try before.exchange("GET", "/echo").status == 200)
+        let stopped = DispatchSemaphore(value: 0)
+        old.onReactor { server in server.stopAccepting { stopped.signal() } }
+        #expect(stopped.wait(timeout: .now() + 10) == .success)
+        let waiting = try (0..<5).map { _ in try RawHTTP(port: port) }
+        for client in waiting { try client.send("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n") }
+        #expect(old.onReactor { $0.acceptedCount } == 1)
+        #expect(new.onReactor { $0.listen(Descriptor(copy), tag: 7) })
+        for client in waiting { #expect(try client.readResponse().status == 200) }
+        #expect(try before.exchange("GET", "/echo").status == 200)
+        old.stop()
+        new.stop()
+    }
+
     @Test func `draining a server without connections is done at once`() throws {
         let server = try TestServer()
         drain(server)
-        #expect(isDrained(server))
+        try eventually("drained") { isDrained(server) }
         server.stop()
     }
 

@@ -32,6 +32,21 @@ import Testing
         #expect(page(registry).last == "g -1")
     }
 
+    @Test func `what spare words were kept for may be described later`() {
+        let registry = MetricsRegistry()
+        let first = registry.addHistogram("d_seconds", "D.", labels: [("r", "x")], bounds: [1, 10])
+        let shards = registry.makeShards(2, spareWords: 5)
+        let second = registry.addHistogram("d_seconds", "D.", labels: [("r", "y")], bounds: [1, 10])
+        let counter = registry.add(.counter, "a_total", "A.")
+        shards[0].observe(first, 1)
+        shards[1].observe(second, 5)
+        shards[1].add(counter, 2)
+        #expect(page(registry).contains("d_seconds_bucket{r=\"x\",le=\"1\"} 1"))
+        #expect(page(registry).contains("d_seconds_bucket{r=\"y\",le=\"1\"} 0"))
+        #expect(page(registry).contains("d_seconds_bucket{r=\"y\",le=\"10\"} 1"))
+        #expect(page(registry).last == "a_total 2")
+    }
+
     @Test func `series of one family stand together under one head`() {
         let registry = MetricsRegistry()
         _ = registry.add(.counter, "a_total", "A.", labels: [("l", "1")])

@@ -22,8 +22,8 @@ int cr_listen_tcp(const char *host, uint16_t port, int backlog, int reuse_port);
 /* The port a TCP socket is bound to; 0 where there is none. */
 uint16_t cr_bound_port(int fd);
 
-/* Opens a listening Unix socket, replacing a stale socket file. */
-int cr_listen_unix(const char *path, int backlog);
+/* Opens a listening Unix socket whose file has `mode`, in place of one that nobody listens on. -EADDRINUSE: somebody does. */
+int cr_listen_unix(const char *path, int backlog, unsigned mode);
 
 /* Accepts one connection with TCP_NODELAY set. Returns the descriptor or -errno (-EAGAIN: none waits). */
 int cr_accept(int listener, struct cr_address *peer);

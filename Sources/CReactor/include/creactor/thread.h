@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -36,7 +37,10 @@ static inline void cr_thread_wait_exactly(void) { prctl(PR_SET_TIMERSLACK, 1ul, 
 /* Waits until `fd` is readable: 1, or 0 after timeout_ms (< 0: for ever). For threads that may block. */
 int cr_wait_readable(int fd, int timeout_ms);
 
-/* Blocks SIGTERM, SIGINT and SIGHUP in the calling thread and those it starts; SIGPIPE is ignored. Call it first. */
+/* The signals that a thread of their own takes. */
+void cr_signals_wanted(sigset_t *set);
+
+/* Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR2 in the calling thread and those it starts; SIGPIPE is ignored. Call it first. */
 int cr_signals_block(void);
 
 /* Waits for one of the signals blocked above and returns its number. */

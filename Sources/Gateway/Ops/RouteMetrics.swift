@@ -1,0 +1,102 @@
+// What is counted of each route, by its place in the route table, which it keeps for the life of the process; so the
+// series of a route go on whatever the table becomes. Immutable values, replaced as a whole with the table.
+// Limit: `RouteTable.newRoutesMax` routes are new since the start; words for them are kept in the shards from the start.
+
+import Reactor
+
+struct RouteMetrics: Sendable {
+    private struct Counters: Sendable {
+        var duration: HistogramID
+        /// By tier, where the route is told apart by it, and status.
+        var byStatus: [MetricID]
+        /// Counters of one tier; 0 where tiers are not told apart.
+        var tierStride = 0
+        /// Hits, misses, stale answers; none where the route has never been cached.
+        var cache: [MetricID] = []
+    }
+
+    private let registry: MetricsRegistry
+    /// By route; what has none stands last.
+    private var counters: [Counters]
+
+    /// Words that routes may need which come up later: a histogram, a counter for each tier and status, and cached
+    /// answers of all there can be.
+    static let spareWords =
+        RouteTable.newRoutesMax
+        * (GatewayMetrics.durationBounds.count + 2 + Tier.allCases.count * GatewayMetrics.statuses.count)
+        + (RouteTable.newRoutesMax + PublicRoutes.routesMax) * cacheFamilies.count
+
+    private static let cacheFamilies = [
+        ("gateway_cache_hits_total", "Public requests answered by a fresh entry."),
+        ("gateway_cache_misses_total", "Public requests of cached routes that an upstream answered."),
+        ("gateway_cache_stale_total", "Public requests answered by a stale entry."),
+    ]
+
+    init(_ registry: MetricsRegistry, _ routes: RouteTable, _ publicRoutes: PublicRoutes) {
+        self.registry = registry
+        counters = [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
+        add(routes, publicRoutes)
+    }
+
+    /// Counters of a table that came of ours.
+    func extended(to routes: RouteTable, _ publicRoutes: PublicRoutes) -> RouteMetrics {
+        var extended = self
+        extended.add(routes, publicRoutes)
+        return extended
+    }
+
+    private mutating func add(_ table: RouteTable, _ publicRoutes: PublicRoutes) {
+        let unrouted = counters.removeLast()
+        for (index, route) in table.routes.enumerated() {
+            if index == counters.count {
+                counters.append(
+                    Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers))
+            }
+            if route.relay >= 0, publicRoutes.routes[Int(route.relay)].cacheMs > 0, counters[index].cache.isEmpty {
+                counters[index].cache = Self.cacheFamilies.map { [registry] name, help in
+                    registry.add(.counter, name, help, labels: [("route", route.pattern)])
+                }
+            }
+        }
+        counters.append(unrouted)
+    }
+
+    private static func describe(
+        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
+    ) -> Counters {
+        let labels = [("method", method), ("route", route)]
+        return Counters(
+            duration: registry.addHistogram(
+                "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
+                bounds: GatewayMetrics.durationBounds, scale: 1e9),
+            byStatus: tiers.flatMap { tier in
+                GatewayMetrics.statuses.map {
+                    registry.add(
+                        .counter, "gateway_requests_total", "Requests answered.",
+                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
+                }
+            }, tierStride: tiers.count > 1 ? GatewayMetrics.statuses.count : 0)
+    }
+
+    // MARK: Counting
+
+    /// Counts one answer.
+    func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
+        let route = min(Int(exchange.note.route), counters.count - 1)
+        shard.observe(counters[route].duration, exchange.duration.nanoseconds)
+        let tier = counters[route].tierStride * Int(exchange.note.tier)
+        shard.add(counters[route].byStatus[tier + GatewayMetrics.statusPosition(exchange.status)], 1)
+    }
+
+    /// Counts how a request of a cached route was answered.
+    func count(_ source: CacheOutcome.Source, route: Int, on shard: MetricsShard) {
+        guard route < counters.count, !counters[route].cache.isEmpty else { return }
+        let position =
+            switch source {
+            case .hit: 0
+            case .miss: 1
+            case .stale: 2
+            }
+        shard.add(counters[route].cache[position], 1)
+    }
+}
