@@ -135,10 +135,13 @@ extension GatewayConfiguration {
     private static let files: [Setting] = [
         .file("ROUTES_FILE", \.routesFile, "route table (YAML) in place of the built-in one"),
         .file("TIERS_FILE", \.tiersFile, "quotas and rates by tier (YAML) over the built-in ones"),
-        .file("UPSTREAM_CA_FILE", \.upstreamCAFile, "certificate authorities (PEM) for https upstreams, the key set and rediss; the system's"),
+        .file(
+            "UPSTREAM_CA_FILE", \.upstreamCAFile,
+            "certificate authorities (PEM) for https upstreams, the key set and rediss; the system's"),
         .file("TLS_CERT_FILE", \.tlsCertFile, "certificate chain (PEM); makes TCP listeners HTTPS"),
         .file("TLS_KEY_FILE", \.tlsKeyFile, "its key (PEM, no passphrase)"),
-        .file("TLS_CLIENT_CA_FILE", \.tlsClientCAFile, "authorities of client certificates (PEM); workers need one then"),
+        .file(
+            "TLS_CLIENT_CA_FILE", \.tlsClientCAFile, "authorities of client certificates (PEM); workers need one then"),
     ]
 
     private static let logs: [Setting] = [
