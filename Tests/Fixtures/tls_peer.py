@@ -95,7 +95,8 @@ def visit(context, options, session):
     except (ssl.SSLError, OSError) as error:
         told["error"] = f"{type(error).__name__}: {error}"
     if connection:
-        session = connection.tls.session or session
+        if not told["error"]:
+            session = connection.tls.session
         connection.socket.close()
     print(json.dumps(told), flush=True)
     return session
