@@ -31,8 +31,8 @@ struct CompleteBody {
                 "attempt", in: body, 0...Int.max, "expected an integer of 0 or more"))
     }
 
-    /// The largest amount that a Double counts exactly.
-    static let amountMax = 1 << 53
+    /// The largest amount that a Double tells from the next one.
+    static let amountMax = (1 << 53) - 1
 }
 
 /// Why a task failed, in the contract's words.

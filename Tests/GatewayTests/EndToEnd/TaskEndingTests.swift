@@ -189,6 +189,15 @@ import Testing
         #expect(try worker.heartbeat(",\"task_ids\":[]")["lost_task_ids"] as? [String] == [])
     }
 
+    @Test func `a heartbeat may list ten thousand tasks, more than a script unpacks at once`() throws {
+        let (worker, task) = try holder(Live.shared)
+        let strangers = (0..<9999).map { "stranger-\($0)" }
+        for listed in [strangers + [task], [task] + strangers] {
+            let names = listed.map { "\"\($0)\"" }.joined(separator: ",")
+            #expect(try worker.heartbeat(",\"task_ids\":[\(names)]")["lost_task_ids"] as? [String] == strangers)
+        }
+    }
+
     @Test func `a heartbeat gives back what is out longer than the delivery time and not listed`() throws {
         let live = try Live(["GATEWAY_DELIVERY_SECONDS": "0.05", "GATEWAY_WORKER_RATE_PER_MINUTE": "0"])
         let (worker, task) = try holder(live)

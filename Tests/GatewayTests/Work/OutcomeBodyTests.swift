@@ -44,6 +44,14 @@ import Testing
         #expect(message { () throws(JSONFailure) in _ = try complete(text) } == expected)
     }
 
+    @Test func `an amount is at most the largest that doubles tell from the next`() throws {
+        #expect(try complete(#"{"fields_parsed":9007199254740991}"#).fieldsParsed == 9_007_199_254_740_991)
+        for amount in ["9007199254740992", "9007199254740993", "1e16"] {
+            let refused = message { () throws(JSONFailure) in _ = try complete("{\"fields_parsed\":\(amount)}") }
+            #expect(refused == "422 fields_parsed: expected a number of 0 or more")
+        }
+    }
+
     @Test func `a fail body is read, and without one it is a network error worth a retry`() throws {
         let text =
             #"{"reason":"blocked","message":"HTTP 403\n","platform":"beacon","proxy_port":9050,"retry_suggested":false,"attempt":3}"#
