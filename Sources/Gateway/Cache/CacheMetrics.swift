@@ -21,6 +21,14 @@ struct CacheMetrics: Sendable {
         }
     }
 
+    /// Hits, misses and stale answers of all routes.
+    func totals(_ shards: [MetricsShard]) -> (hits: Int, misses: Int, stale: Int) {
+        func total(_ position: Int) -> Int {
+            counters.reduce(0) { $0 + ($1.isEmpty ? 0 : shards.sum(of: $1[position])) }
+        }
+        return (total(0), total(1), total(2))
+    }
+
     func count(_ source: CacheOutcome.Source, relay: Int, on shard: MetricsShard) {
         let position =
             switch source {

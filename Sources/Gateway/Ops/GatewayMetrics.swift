@@ -106,10 +106,11 @@ final class GatewayMetrics: Sendable {
     private let queueGauges: [Int]
     /// Families, by `ProxyGauge`.
     private let proxyGauges: [Int]
-    private let requests: [RequestMetrics]
+    /// By route; those that found none come last.
+    let requests: [RequestMetrics]
 
     /// What is counted of one route.
-    private struct RequestMetrics: Sendable {
+    struct RequestMetrics: Sendable {
         var duration: HistogramID
         /// By tier, where the route is told apart by it, and status.
         var byStatus: [MetricID]

@@ -6,7 +6,7 @@ import Reactor
 final class OpsHandlers: @unchecked Sendable {
     private let shared: SharedState
     private let reactor: Reactor
-    private let server: HTTPServer
+    let server: HTTPServer
     private let redis: RedisClient
     private let postgres: PostgresClient
 
