@@ -158,15 +158,13 @@ class Page:
     def click(self, selector):
         """A real click, at the middle of the element: one that is covered or off the page is not hit."""
         quoted = json.dumps(selector)
-        self.wait(f"{selector} can be clicked", f"document.querySelector({quoted})?.disabled === false")
-        spot = self.run(f"""(() => {{ const node = document.querySelector({quoted});
+        spot = wait_for(f"{selector} can be clicked", lambda: self.run(f"""(() => {{
+            const node = document.querySelector({quoted});
+            if (!node || node.disabled) return null;
             node.scrollIntoView({{ block: "center", behavior: "instant" }});
             const box = node.getBoundingClientRect();
             const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-            const hit = document.elementFromPoint(x, y);
-            return node.contains(hit) ? [x, y] : `covered by ${{hit?.outerHTML.slice(0, 80)}}`; }})()""")
-        if not isinstance(spot, list):
-            raise Failure(f"{selector} cannot be clicked: {spot}")
+            return node.contains(document.elementFromPoint(x, y)) ? [x, y] : null; }})()"""))
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=spot[0], y=spot[1], button="left", clickCount=1)
 

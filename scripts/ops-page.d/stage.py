@@ -20,9 +20,9 @@ SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OPS_TOKEN, WORKER_TOKEN = "ops-token-of-the-page-test", "worker-token-of-the-page-test"
 PLATFORMS = {"beacon": 34, "qpublic": 24, "treasurer": 14, "tyler-eagle": 9, "county-gis": 5}
 REASONS = (
-    ("parser_bug", "no table with the id \"parcel-details\"; the layout of the page has changed"),
+    ("format_changed", "no table with the id \"parcel-details\"; the layout of the page has changed"),
     ("blocked", "403 after 3 proxies: the site asks for a captcha"),
-    ("invalid_parcel", "the site knows no parcel 1615514-R"),
+    ("parser_bug", "the sum of the certificates is not the amount due: 1,204.50 against 1,240.50"),
     ("network_error", "TLS handshake timed out after 30 s"),
 )
 
@@ -127,8 +127,10 @@ class Stage:
         status, answer = self.worker("undertaker", "GET", f"/internal/work?platforms=bury-{platform}")
         if [one["task_id"] for one in answer["tasks"]] != [task]:
             raise Failure(f"not pulled: {status} {answer}")
-        self.worker("undertaker", "POST", f"/internal/tasks/{task}/fail",
-                    {"reason": reason, "message": message, "retry_suggested": False})
+        status, answer = self.worker("undertaker", "POST", f"/internal/tasks/{task}/fail",
+                                     {"reason": reason, "message": message, "retry_suggested": False})
+        if not answer.get("moved_to_dlq"):
+            raise Failure(f"not buried: {status} {answer}")
 
     def close(self):
         if self.gateway and self.gateway.poll() is None:

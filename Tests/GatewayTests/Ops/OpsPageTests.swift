@@ -13,7 +13,7 @@ import Testing
         "ops-system.js", "ops-theme.js", "ops-traffic.js",
     ]
 
-    private func overview(_ gateway: TestSupport.GatewayProcess) throws -> [String: Any] {
+    private func readOverview(_ gateway: TestSupport.GatewayProcess) throws -> [String: Any] {
         try WorkerClient.success(gateway.ops("GET", "/ops/api/overview"))
     }
 
@@ -97,7 +97,7 @@ import Testing
         let fleet = try FleetFixture(1)
         for _ in 0..<3 { try fleet[0].heartbeat("w") }
         _ = try fleet[0].exchange("POST", "/internal/heartbeat")
-        let overview = try overview(fleet[0])
+        let overview = try readOverview(fleet[0])
         let bounds = try #require(overview["duration_bounds_ms"] as? [Double])
         let routes = try #require(overview["routes"] as? [[String: Any]])
         let route = try #require(routes.first { $0["route"] as? String == "/internal/parcel/heartbeat" })
@@ -121,7 +121,7 @@ import Testing
         try fleet[0].heartbeat("w")
         #expect(try fleet[0].pull("w", "capacity=1&platforms=beacon").count == 1)
         try eventually("the figures are there", deadlineSeconds: 30) {
-            let kind = try (overview(fleet[0])["kinds"] as? [String: [String: Any]])?["parcel"] ?? [:]
+            let kind = try (readOverview(fleet[0])["kinds"] as? [String: [String: Any]])?["parcel"] ?? [:]
             let queue = kind["queue"] as? [String: Int] ?? [:]
             let platforms = kind["platforms"] as? [[String: Any]] ?? []
             guard let first = platforms.first, first["leased"] as? Int == 1, first["workers"] as? Int == 1 else {
@@ -140,11 +140,11 @@ import Testing
     @Test func `the overview names dependencies, circuits, listeners and what the process uses`() throws {
         let fleet = try FleetFixture(1, environment: ["GATEWAY_PARSER_SERVICE_URL": "http://127.0.0.1:1"])
         try eventually("the dependencies were looked at") {
-            let found = try overview(fleet[0])["dependencies"] as? [String: [String: Any]]
+            let found = try readOverview(fleet[0])["dependencies"] as? [String: [String: Any]]
             return found?.keys.sorted() == ["postgres", "raw_storage", "redis"]
                 && found?.values.allSatisfy { $0["status"] as? String == "ok" } == true
         }
-        let overview = try overview(fleet[0])
+        let overview = try readOverview(fleet[0])
         let services = try #require(overview["upstreams"] as? [[String: Any]])
         #expect(services.map { $0["service"] as? String } == ["parser", "ml"])
         #expect(services.map { $0["endpoints"] as? Int } == [1, 0])
@@ -162,7 +162,7 @@ import Testing
         let fleet = try FleetFixture(1, redisURL: services.redisURL, postgresURL: services.postgresURL)
         try services.kill(.redis)
         try eventually("the loss is shown", deadlineSeconds: 30) {
-            let overview = try overview(fleet[0])
+            let overview = try readOverview(fleet[0])
             let found = overview["dependencies"] as? [String: [String: Any]]
             let kinds = try #require(overview["kinds"] as? [String: [String: Any]])
             return found?["redis"]?["status"] as? String == "unavailable" && kinds["parcel"]?["queue"] is NSNull
@@ -175,7 +175,7 @@ import Testing
         let answer = try fleet[0].ops("POST", "/internal/tasks", "[\(tasks.joined(separator: ","))]")
         #expect(try answer.jsonObject()["accepted"] as? Int == 210)
         try eventually("all are counted") {
-            let kind = try (overview(fleet[0])["kinds"] as? [String: [String: Any]])?["parcel"] ?? [:]
+            let kind = try (readOverview(fleet[0])["kinds"] as? [String: [String: Any]])?["parcel"] ?? [:]
             let listed = (kind["platforms"] as? [Any])?.count
             return listed == 200 && (kind["platforms_total"] as? Int ?? 0) >= 210
         }
@@ -186,7 +186,7 @@ import Testing
     @Test func `workers are found by how their ids begin and by whether they live, page by page`() throws {
         let fleet = try FleetFixture(1)
         for name in ["a", "ab", "ab-1", "ab-2", "ab.3", "abz", "ac", "b"] { try fleet[0].heartbeat(name) }
-        try fleet.redis.command("ZADD", "{parcel:0}:seen", "1000", "ab-2")
+        _ = try fleet.redis.command("ZADD", "{parcel:0}:seen", "1000", "ab-2")
         func page(_ query: String) throws -> (ids: [String], next: String?) {
             let answer = try WorkerClient.success(fleet[0].ops("GET", "/ops/api/parcel/workers?\(query)"))
             let workers = try #require(answer["workers"] as? [[String: Any]])
