@@ -156,11 +156,12 @@ def exchange(connection, method, path, body, headers):
 class Fleet:
     """Workers that pull, submit, fail and say how they are, a producer and some readers. Ends with `close`.
 
-    A gateway that goes away meanwhile is tried again. `pause_seconds` is how long each worker rests between two turns.
+    A gateway that goes away meanwhile is tried again. `pause_seconds` is how long each worker works on what it holds;
+    `backlog` seconds of work wait from the beginning.
     """
 
-    def __init__(self, stage, workers, pause_seconds, readers=2, fails=0.01):
-        self.stage, self.pause_seconds, self.fails = stage, pause_seconds, fails
+    def __init__(self, stage, workers, pause_seconds, readers=2, fails=0.01, backlog=0):
+        self.stage, self.pause_seconds, self.fails, self.backlog = stage, pause_seconds, fails, backlog
         self.ended = threading.Event()
         self.heard = {}
         self.threads = [threading.Thread(target=self.produce, daemon=True)]
@@ -194,7 +195,8 @@ class Fleet:
         numbers = iter(range(1, 10 ** 9))
 
         def turn(connection):
-            for kind, share in (("parcel", 5), ("party", 1)):
+            many, self.backlog = 1 + self.backlog, 0
+            for kind, share in (("parcel", 5 * many), ("party", many)):
                 tasks = [{"task_id": f"{kind}-{next(numbers)}-{os.getpid()}", "type": "scrape", "platform": platform,
                           "priority": random.choices((1, 2, 3, 4), (1, 3, 12, 6))[0], "tier": 1,
                           "target": {"parcel_id": str(1_600_000 + number), "state": "CO", "county": "Larimer"}}
@@ -206,7 +208,7 @@ class Fleet:
 
     def work(self, name, kind, platforms):
         headers = {"X-Worker-Token": WORKER_TOKEN, "X-Worker-ID": name}
-        state = {"paused": False, "done": 0, "failed": 0, "beat": 0.0, "cpu": random.uniform(15, 60),
+        state = {"paused": False, "held": [], "done": 0, "failed": 0, "beat": 0.0, "cpu": random.uniform(15, 60),
                  "memory": random.uniform(30, 70)}
 
         def beat(connection, active):
@@ -223,12 +225,8 @@ class Fleet:
 
         def turn(connection):
             if time.monotonic() - state["beat"] > 2:
-                beat(connection, 0)
-            if state["paused"]:
-                return
-            path = f"/internal/{kind}/work?capacity={random.randrange(2, 8)}&platforms={','.join(platforms)}"
-            status, answer = exchange(connection, "GET", path, None, headers)
-            tasks = answer["tasks"] if status == 200 else []
+                beat(connection, len(state["held"]))
+            tasks, state["held"] = state["held"], []
             done = [task for task in tasks if random.random() >= self.fails]
             for task in tasks:
                 if task not in done:
@@ -239,6 +237,10 @@ class Fleet:
                 state["done"] += len(done)
             if random.random() < 0.05:
                 exchange(connection, "GET", f"/internal/{kind}/proxy/create?platform={platforms[0]}", None, headers)
+            if not state["paused"]:
+                path = f"/internal/{kind}/work?capacity={random.randrange(2, 6)}&platforms={','.join(platforms)}"
+                status, answer = exchange(connection, "GET", path, None, headers)
+                state["held"] = answer["tasks"] if status == 200 else []
 
         self.loop(self.pause_seconds, turn)
 
@@ -267,4 +269,4 @@ class Fleet:
             connection.request("GET", path, headers=headers)
             connection.getresponse().read()
 
-        self.loop(0.1, turn)
+        self.loop(0.7, turn)

@@ -60,7 +60,7 @@ export class Letters {
     const reason = h("strong");
     const message = h("span", { className: "message" });
     const details = h("pre", { tabindex: "0" });
-    const more = h("details", null, h("summary", { text: "Task" }), details);
+    const more = h("details", null, h("summary", { text: "Show the task" }), details);
     const attempts = h("span");
     const died = h("time");
     const requeue = button("Requeue", "ghost", (node) => this.move(node, task.task_id, true));
@@ -81,7 +81,7 @@ export class Letters {
       const { error, attempts: _, died_at: __, attempt: ___, ...rest } = task;
       setText(details, cut(JSON.stringify(rest, null, 2)));
       setAttribute(details, "aria-label", `Task ${task.task_id}`);
-      setAttribute(more.firstChild, "aria-label", `Task ${task.task_id} in full`);
+      setAttribute(more.firstChild, "aria-label", `Show the task ${task.task_id}`);
       setAttribute(requeue, "aria-label", `Requeue ${task.task_id}`);
       setAttribute(remove, "aria-label", `Delete ${task.task_id}`);
     } };

@@ -42,7 +42,7 @@ export class PagedTable {
     new IntersectionObserver(([entry]) => {
       this.isOnScreen = entry.isIntersecting;
       this.refreshIfDue();
-    }, { rootMargin: "200px" }).observe(this.pager);
+    }, { rootMargin: "200px" }).observe(heading);
     this.setPage([], null, 0);
   }
 

@@ -103,7 +103,7 @@ function reactorRow() {
   return { row: h("div", null, name, bar.node, value), update({ reactor, index }) {
     setText(name, `Reactor ${index}`);
     bar.update(reactor.busy_ratio, reactor.busy_ratio > 0.85 ? "bad" : reactor.busy_ratio > 0.6 ? "warn" : "");
-    setText(value, percent(reactor.busy_ratio));
+    setText(value, `${percent(reactor.busy_ratio)} busy`);
   } };
 }
 
@@ -131,8 +131,8 @@ export class System {
     this.listeners = h("dl", { className: "facts" });
     byId("system-cards").replaceChildren(
       card("Dependencies", this.dependencies.node), card("Process", this.facts.node),
-      card("Circuits", this.upstreams.node), card("Reactors, busy", this.reactors),
-      card("Proxies", this.proxies.node, this.noProxies), card("Connections", this.listeners));
+      card("Circuits", this.upstreams.node), card("Reactors and connections", this.reactors, this.listeners),
+      card("Proxies", this.proxies.node, this.noProxies));
   }
 
   update(data, rates) {
