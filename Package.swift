@@ -48,7 +48,7 @@ let package = Package(
             resources: [
                 .embedInCode("Work/Scripts"), .embedInCode("Cache/Scripts"), .embedInCode("App/Migrations"),
                 .embedInCode("Routes/Defaults"), .embedInCode("Tiers/Scripts"), .embedInCode("Tiers/Defaults"),
-                .embedInCode("Docs/Assets"),
+                .embedInCode("Docs/Assets"), .embedInCode("Ops/Page"),
             ],
             swiftSettings: strict + [.strictMemorySafety()]),
         .executableTarget(

@@ -64,7 +64,9 @@ final class Shard: @unchecked Sendable {
             shared: shared, reactor: reactor, server: server, gate: callers,
             upstream: Upstream(reactor: reactor, client: client, metrics: shared.metrics.upstreams, shard: shard),
             cache: cache, shard: shard)
-        pipeline.connect(handlers, ops, queueOps, publicSurface)
+        let overview = OpsOverview(
+            shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres[0])
+        pipeline.connect(handlers, ops, queueOps, overview, publicSurface)
         let kinds = reactor.index == 0 ? WorkKind.allCases : []
         reapers = kinds.map { [redis] in
             Reaper(kind: $0, shared: shared, reactor: reactor, redis: redis, token: shared.processToken)

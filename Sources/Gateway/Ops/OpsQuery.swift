@@ -3,7 +3,7 @@
 
 import Reactor
 
-/// `cursor`, `limit` and `platform` of a page.
+/// `cursor`, `limit`, and what the fleet's rows are filtered by.
 struct PageQuery {
     static let pageItemsMax = 1000
     static let pageItemsDefault = 100
@@ -12,6 +12,12 @@ struct PageQuery {
     var cursor = ""
     var limit = PageQuery.pageItemsDefault
     var platform: String?
+    /// How the worker ids begin that are wanted; empty wants all.
+    var prefix = ""
+    /// Whether those who are wanted were heard from within the lease time; nil wants all.
+    var isAlive: Bool?
+
+    var hasFilter: Bool { platform != nil || isAlive != nil }
 
     /// - Throws: a 400 that names the parameter.
     init(_ query: RawSpan) throws(Problem) {
@@ -39,6 +45,17 @@ struct PageQuery {
                         "platform: expected 1 to 64 characters of [A-Za-z0-9._:-]", .text("parameter", "platform"))
                 }
                 platform = value.bytes.string
+            } else if RequestTarget.isName(item.name, "prefix", query) {
+                prefix = value.bytes.string
+                guard prefix.isEmpty || WorkerPage.isWorkerID(prefix) else {
+                    throw .invalidRequest(
+                        "prefix: expected at most 128 characters of [A-Za-z0-9._:-]", .text("parameter", "prefix"))
+                }
+            } else if RequestTarget.isName(item.name, "alive", query) {
+                guard let wanted = Bool(value.bytes.string) else {
+                    throw .invalidRequest("alive: expected true or false", .text("parameter", "alive"))
+                }
+                isAlive = wanted
             }
         }
     }

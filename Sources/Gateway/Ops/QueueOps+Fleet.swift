@@ -1,5 +1,5 @@
 // The fleet for operators: pages of workers, and commands for one or all. Tasks of the reactor.
-// Limits: `workersLookedAtMax` a page (one with a platform may then hold fewer than `limit`, even none, and go on),
+// Limits: `workersLookedAtMax` a page (one with a filter may then hold fewer than `limit`, even none, and go on),
 // `commandStep` workers a script call.
 
 import Reactor
@@ -18,12 +18,19 @@ extension QueueOps {
         answer(exchange) { [self] () async throws(Problem) in
             var found: [WorkerPage.Row] = []
             var (cursor, total, nowMs, lookedAt) = (page.cursor, 0, 0, 0)
+            if cursor.isEmpty { cursor = Self.cursor(before: page.prefix) }
             repeat {
-                let step = page.platform == nil ? page.limit - found.count : Self.workerStep
+                let step = page.hasFilter ? Self.workerStep : page.limit - found.count
                 let read = try await readWorkers(kind, after: cursor, limit: min(step, Self.workerStep))
                 (total, nowMs, cursor) = (read.total, read.nowMs, read.next)
                 lookedAt += read.rows.count
-                for row in read.rows where page.platform.map({ row.hasPlatform($0) }) ?? true {
+                let aliveSinceMs = nowMs - shared.configuration.leaseMs
+                for row in read.rows {
+                    guard row.worker.hasPrefix(page.prefix) else {
+                        cursor = ""
+                        break
+                    }
+                    guard row.isWanted(page, aliveSinceMs: aliveSinceMs) else { continue }
                     found.append(row)
                     if found.count < page.limit { continue }
                     if row.worker != read.rows.last?.worker { cursor = row.worker }
@@ -41,6 +48,12 @@ extension QueueOps {
                 Self.endPage(next: next, total: count, &json, &out)
             }
         }
+    }
+
+    /// A cursor behind all ids that come before those with a prefix, and before these: no id has a character above `z`.
+    static func cursor(before prefix: String) -> String {
+        guard let last = prefix.utf8.last else { return "" }
+        return String(decoding: prefix.utf8.dropLast() + [last - 1, 0x7F], as: UTF8.self)
     }
 
     private func readWorkers(_ kind: WorkKind, after: String, limit: Int) async throws(Problem) -> WorkerPage {

@@ -5,7 +5,7 @@
 import Reactor
 
 struct RouteMetrics: Sendable {
-    private struct Counters: Sendable {
+    struct Counters: Sendable {
         var duration: HistogramID
         /// By tier, where the route is told apart by it, and status.
         var byStatus: [MetricID]
@@ -17,7 +17,7 @@ struct RouteMetrics: Sendable {
 
     private let registry: MetricsRegistry
     /// By route; what has none stands last.
-    private var counters: [Counters]
+    private(set) var counters: [Counters]
 
     /// Words that routes may need which come up later: a histogram, a counter for each tier and status, and cached
     /// answers of all there can be.
@@ -76,6 +76,14 @@ struct RouteMetrics: Sendable {
                         labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
                 }
             }, tierStride: tiers.count > 1 ? GatewayMetrics.statuses.count : 0)
+    }
+
+    /// Hits, misses and stale answers of all routes.
+    func cacheTotals(_ shards: [MetricsShard]) -> (hits: Int, misses: Int, stale: Int) {
+        func total(_ position: Int) -> Int {
+            counters.reduce(0) { $0 + ($1.cache.isEmpty ? 0 : shards.sum(of: $1.cache[position])) }
+        }
+        return (total(0), total(1), total(2))
     }
 
     // MARK: Counting

@@ -13,6 +13,7 @@ final class RequestPipeline: RequestHandler {
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
     private var queueOps: QueueOps!
+    private var overview: OpsOverview!
     private var publicSurface: PublicSurface!
     /// Routes that yield at this level or below are refused. Set at the end of a turn.
     var overloadLevel: UInt8 = 0
@@ -26,8 +27,10 @@ final class RequestPipeline: RequestHandler {
     }
 
     func connect(
-        _ handlers: WorkHandlers, _ ops: OpsHandlers, _ queueOps: QueueOps, _ publicSurface: PublicSurface
+        _ handlers: WorkHandlers, _ ops: OpsHandlers, _ queueOps: QueueOps, _ overview: OpsOverview,
+        _ publicSurface: PublicSurface
     ) {
+        self.overview = overview
         self.handlers = handlers
         self.ops = ops
         self.queueOps = queueOps
@@ -237,6 +240,9 @@ final class RequestPipeline: RequestHandler {
             queueOps.handle(
                 shared.routes.rules[Int(note.route)].operation, request, kind(of: note),
                 kinds: shared.routes.kinds(of: Int(note.route), on: surfaces), parameter: parameter(request))
+        case .page: OpsPage.respond("ops.html", request.exchange, server: ops.server)
+        case .pageFile: OpsPage.respond(request.path.slice(parameter(request)), request.exchange, server: ops.server)
+        case .overview: overview.answer(request)
         case .relay, .usage, .versions, .preflight, .cacheDrop: publicSurface.handle(request, note: note)
         case let operation: handleWorker(operation, request, kind(of: note))
         }
@@ -281,8 +287,11 @@ final class RequestPipeline: RequestHandler {
     // MARK: Answer
 
     func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {
-        // Public and unrouted ones.
-        if note.route >= shared.routes.firstPublic { return publicSurface.appendHeaders(note, to: &buffer) }
+        if note.route >= shared.routes.firstPage {
+            if note.route < shared.routes.firstPublic { return OpsPage.appendHeaders(to: &buffer) }
+            // Public and unrouted ones.
+            return publicSurface.appendHeaders(note, to: &buffer)
+        }
         RateNote(word: note.word)?.write(limitPerMinute: shared.workerRate.perMinute, to: &buffer)
     }
 

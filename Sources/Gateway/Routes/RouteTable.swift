@@ -33,6 +33,10 @@ enum Operation: Sendable {
     case command
     case cancel
     case cacheDrop
+    // The operators' page: OpsPage, OpsOverview.
+    case page
+    case pageFile
+    case overview
     // The public surface: PublicSurface.
     case relay
     case usage
@@ -112,6 +116,8 @@ struct RouteTable: Sendable {
     let routes: [Route]
     /// By the same index.
     let rules: [RouteRule]
+    /// The first route of the operators' page: they stand before the public ones.
+    let firstPage: UInt16
     /// The first route of the public surface: they stand behind all others.
     let firstPublic: UInt16
     /// Methods of a preflight's path, by its route.
@@ -143,6 +149,8 @@ struct RouteTable: Sendable {
             Route(
                 method: .delete, pattern: "/internal/cache", operation: .cacheDrop, access: .ops, body: .none,
                 surfaces: [.worker, .ops], kind: nil))
+        firstPage = UInt16(routes.count)
+        routes += Self.pageRoutes()
         firstPublic = UInt16(routes.count)
         routes += Self.callerRoutes(publicRoutes)
         preflightMethods = hasPreflights ? Self.addPreflights(&routes, from: Int(firstPublic)) : [:]
@@ -215,6 +223,21 @@ struct RouteTable: Sendable {
         (.get, "/workers", .workers, .ops, .none),
         (.post, "/workers/{id}/commands", .command, .ops, .buffered),
     ]
+
+    /// The operators' page: what it is made of is open, what it shows and does needs an ops token.
+    private static func pageRoutes() -> [Route] {
+        let shown = ["/dlq", "/dlq/requeue", "/workers", "/workers/{id}/commands"]
+        let data = WorkKind.allCases.flatMap { kind in
+            workRoutes.filter { shown.contains($0.1) }.map { route in
+                Route(
+                    method: route.0, pattern: "/ops/api/\(kind.name)\(route.1)", operation: route.2, access: route.3,
+                    body: route.4, surfaces: .ops, kind: kind)
+            }
+        }
+        var overview = open("/ops/api/overview", .overview, .ops)
+        overview.access = .ops
+        return [open("/ops", .page, .ops), open("/ops/{file}", .pageFile, .ops), overview] + data
+    }
 
     private static func callerRoutes(_ table: PublicRoutes) -> [Route] {
         func route(_ method: HTTPMethod, _ pattern: String, _ operation: Operation, relay: Int16 = -1) -> Route {

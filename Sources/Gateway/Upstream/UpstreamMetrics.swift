@@ -31,6 +31,16 @@ struct UpstreamMetrics: Sendable {
         }
     }
 
+    /// Requests by status or failure, those that occurred, and how long they took by bucket of `durationBounds`.
+    func read(
+        _ service: ServiceName, _ shards: [MetricsShard]
+    ) -> (statuses: [(name: String, count: Int)], buckets: [Int]) {
+        let index = service == .parser ? 0 : 1
+        let names = GatewayMetrics.statuses.map { "\($0)" } + Self.failures
+        let counts = zip(names, requests[index]).map { (name: $0, count: shards.sum(of: $1)) }
+        return (counts.filter { $0.count > 0 }, shards.buckets(of: durations[index]))
+    }
+
     func count(_ service: ServiceName, status: Int, _ duration: Interval, on shard: MetricsShard) {
         add(service, GatewayMetrics.statusPosition(status), duration, on: shard)
     }

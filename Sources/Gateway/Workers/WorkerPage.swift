@@ -26,6 +26,11 @@ struct WorkerPage: Sendable {
             return names
         }
 
+        func isWanted(_ page: PageQuery, aliveSinceMs: Int) -> Bool {
+            if let isAlive = page.isAlive, isAlive != (seenMs > aliveSinceMs) { return false }
+            return page.platform.map { hasPlatform($0) } ?? true
+        }
+
         func hasPlatform(_ name: String) -> Bool { platforms.contains(name) }
 
         func write(_ kind: WorkKind, aliveSinceMs: Int, _ json: inout JSONWriter, _ out: inout ByteBuffer) {

@@ -41,6 +41,9 @@ public final class LabelSet: Sendable {
         }
     }
 
+    /// The values that have series, `other` with them once it has some.
+    public var known: [String] { values.withLock { $0.names + ($0.hasOther ? [Self.otherValue] : []) } }
+
     /// The position of a value: its own, or that of `other` when the set is full. Takes a lock: ask once a value.
     func position(of value: String) -> Int {
         let (position, isNew) = values.withLock { values in
