@@ -72,7 +72,7 @@ struct ServeCommand: ParsableCommand {
         defer { log.close() }
         let logger = Logger(label: "gateway")
         for warning in loaded.warnings { logger.warning("\(warning)") }
-        try serve(loaded.configuration)
+        try serve(loaded.configuration, logLinesDropped: { log.droppedCount })
     }
 }
 

@@ -10,9 +10,12 @@ struct StartFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-func serve(_ configuration: GatewayConfiguration) throws {
+/// - Parameter logLinesDropped: for the metrics; asked on any thread.
+func serve(
+    _ configuration: GatewayConfiguration, logLinesDropped: @escaping @Sendable () -> Int = { 0 }
+) throws {
     Signals.block()
-    let process = try GatewayProcess(configuration)
+    let process = try GatewayProcess(configuration, logLinesDropped: logLinesDropped)
     try process.start()
     process.runUntilStopped()
 }
@@ -29,8 +32,9 @@ final class GatewayProcess: Sendable {
     private let threads = Locked<[ReactorThread]>([])
     private let stopping = Latch(1)
 
-    init(_ configuration: GatewayConfiguration) throws {
+    init(_ configuration: GatewayConfiguration, logLinesDropped: @escaping @Sendable () -> Int) throws {
         shared = try SharedState(configuration, reactors: configuration.reactorCount ?? ProcessUsage.processorCount)
+        shared.metrics.describeLog(linesDropped: logLinesDropped)
         counter = ConnectionCounter(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
         let wanted = configuration.connectionsMax + Self.descriptorsSpare

@@ -79,7 +79,6 @@ final class GatewayMetrics: Sendable {
         500, 501,
         502, 503, 504, 505,
     ]
-    private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
 
     let reactorCount: Int
     let registry = MetricsRegistry()
@@ -101,12 +100,18 @@ final class GatewayMetrics: Sendable {
     let tiers: TierMetrics
     let cache: CacheMetrics
     let upstreams: UpstreamMetrics
+    let spansSent: MetricID
+    let spansDropped: MetricID
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
     /// Families, by `ProxyGauge`.
     private let proxyGauges: [Int]
+    /// By route; then what no route took, by method; then HEAD of the routes that have it.
     private let requests: [RequestMetrics]
+    private let firstUnrouted: Int
+    /// By route: where its HEAD is counted.
+    private let heads: [Int]
 
     /// What is counted of one route.
     private struct RequestMetrics: Sendable {
@@ -134,10 +139,19 @@ final class GatewayMetrics: Sendable {
     ) {
         reactorCount = reactors
         let registry = registry
-        requests =
-            routes.routes.map { route in
-                Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers)
-            } + [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
+        let answersHead = routes.routes.indices.filter {
+            routes.routes[$0].method == .get && routes.routes[$0].operation != .work
+        }
+        let described: [(HTTPMethod, String, [String])] =
+            routes.routes.map { ($0.method, $0.pattern, $0.access.tiers) }
+            + HTTPMethod.allCases.map { ($0, "unrouted", ["none"]) }
+            + answersHead.map { (HTTPMethod.head, routes.routes[$0].pattern, routes.routes[$0].access.tiers) }
+        requests = described.map { Self.describe(registry, $0, $1, tiers: $2) }
+        firstUnrouted = routes.routes.count
+        let firstHead = firstUnrouted + HTTPMethod.allCases.count
+        heads = routes.routes.indices.map { route in
+            answersHead.firstIndex(of: route).map { firstHead + $0 } ?? route
+        }
         let kinds = WorkKind.allCases.map { [("kind", $0.name)] }
         heartbeats = kinds.map {
             registry.add(.counter, "gateway_heartbeats_total", "Heartbeats received.", labels: $0)
@@ -184,23 +198,27 @@ final class GatewayMetrics: Sendable {
         }
         cache = CacheMetrics(registry, publicRoutes)
         upstreams = UpstreamMetrics(registry, services: services, durationBounds: Self.durationBounds)
+        (spansSent, spansDropped) = Self.describeSpans(registry)
         Self.describeProcess(registry, poller)
         shards = registry.makeShards(reactors)
     }
 
     private static func describe(
-        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
+        _ registry: MetricsRegistry, _ method: HTTPMethod, _ route: String, tiers: [String]
     ) -> RequestMetrics {
-        let labels = [("method", method), ("route", route)]
+        let labels = [("method", "\(method.name)"), ("route", route)]
+        // Of these most never happen.
+        let isRare = method == .head || route == "unrouted"
         return RequestMetrics(
             duration: registry.addHistogram(
                 "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
-                bounds: durationBounds, scale: 1e9),
+                bounds: durationBounds, scale: 1e9, isSparse: isRare),
             byStatus: tiers.flatMap { tier in
                 statuses.map {
                     registry.add(
                         .counter, "gateway_requests_total", "Requests answered.",
-                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
+                        labels: labels + [("status", "\($0)"), ("tier", tier)],
+                        isSparse: isRare || $0 != 200 || tiers.count > 1)
                 }
             }, tierStride: tiers.count > 1 ? statuses.count : 0)
     }
@@ -232,6 +250,15 @@ final class GatewayMetrics: Sendable {
             postgres: registry.addHistogram(name, help, labels: [("sink", "postgres")], bounds: bounds, scale: scale))
     }
 
+    private static func describeSpans(_ registry: MetricsRegistry) -> (sent: MetricID, dropped: MetricID) {
+        func outcome(_ name: String) -> MetricID {
+            registry.add(
+                .counter, "gateway_trace_spans_total", "Spans by whether the collector took them.",
+                labels: [("outcome", name)])
+        }
+        return (outcome("sent"), outcome("dropped"))
+    }
+
     private static func describeProcess(_ registry: MetricsRegistry, _ poller: PollerKind) {
         let read: [(MetricKind, String, String, @Sendable (ProcessUsage) -> Double)] = [
             (.counter, "process_cpu_seconds_total", "User and system time.", { $0.cpuSeconds }),
@@ -256,10 +283,16 @@ final class GatewayMetrics: Sendable {
 
     /// Counts one answer.
     func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
-        let route = min(Int(exchange.note.route), requests.count - 1)
-        shard.observe(requests[route].duration, exchange.duration.nanoseconds)
-        let tier = requests[route].tierStride * Int(exchange.note.tier)
-        shard.add(requests[route].byStatus[tier + Self.statusPosition(exchange.status)], 1)
+        let position = position(of: exchange)
+        shard.observe(requests[position].duration, exchange.duration.nanoseconds)
+        let tier = requests[position].tierStride * Int(exchange.note.tier)
+        shard.add(requests[position].byStatus[tier + Self.statusPosition(exchange.status)], 1)
+    }
+
+    private func position(of exchange: borrowing AnsweredExchange) -> Int {
+        let route = Int(exchange.note.route)
+        if route >= firstUnrouted { return firstUnrouted + Int(exchange.method.rawValue) }
+        return exchange.method == .head ? heads[route] : route
     }
 
     static func statusPosition(_ status: Int) -> Int {
@@ -277,6 +310,14 @@ final class GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics {
+    /// Shows what the log could not take.
+    /// - Parameter linesDropped: asked for at each scrape, on any thread.
+    func describeLog(linesDropped: @escaping @Sendable () -> Int) {
+        registry.add(
+            .counter, "gateway_log_lines_dropped_total", "Lines of the log for which there was no room.",
+            read: { Double(linesDropped()) })
+    }
+
     /// A queue's gauge; the cache is the caller's reactor's.
     /// - Parameter priority: 1 … 4, 0 for a gauge without.
     func queueGauge(
