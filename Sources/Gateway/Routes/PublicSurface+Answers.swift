@@ -2,6 +2,7 @@
 // Tasks on their reactor. Limits: an answer up to `wholeBytesMax` is sent at once, a longer one in pieces, of which
 // `HTTPLimits.streamBytesMax` wait for the client before the upstream is read no further.
 
+import Logging
 import Reactor
 
 extension PublicSurface {
@@ -163,6 +164,13 @@ extension PublicSurface {
             } while try await response.read(into: &piece)
             server.endResponse(call.exchange)
         } catch {
+            // No answer is counted or logged: it was begun and cannot be ended.
+            logger.warning(
+                "an answer was cut: its upstream failed in the middle",
+                metadata: [
+                    "request_id": "\(call.requestID.description)", "reason": "\(error)",
+                    "route": "\(shared.publicRoutes.routes[call.relay].pattern)",
+                ])
             server.failResponse(call.exchange)
         }
         return response.status

@@ -9,6 +9,8 @@ final class RequestPipeline: RequestHandler {
     let shared: SharedState
     private let shard: MetricsShard
     private var log: RequestLog
+    /// By exchange: the worker or the user, for the log.
+    private let callers = ShortTexts()
     /// Set by `connect` before the first request: they need the server, which needs this.
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
@@ -30,6 +32,7 @@ final class RequestPipeline: RequestHandler {
         self.ops = ops
         self.queueOps = queueOps
         self.publicSurface = publicSurface
+        publicSurface.callers = callers
     }
 
     // MARK: Head
@@ -45,6 +48,7 @@ final class RequestPipeline: RequestHandler {
         let surfaces = shared.listeners[Int(request.listener)].surfaces
         guard !route.surfaces.isDisjoint(with: surfaces) else { return .refuse(.notFound("no such path")) }
         note.route = UInt16(match.route)
+        callers.clear(request.exchange.index)
         note.tier = route.kind(on: surfaces).rawValue
         if let problem = admit(request, route, note: &note) { return .refuse(problem) }
         return plan(request, route, note)
@@ -155,6 +159,7 @@ final class RequestPipeline: RequestHandler {
         guard isValid else {
             return .invalidRequest("a worker id is needed: X-Worker-ID or ?worker_id=, 1 to 128 of [A-Za-z0-9._:-]")
         }
+        callers.set(request.exchange.index, id)
         return takeToken(request, worker: id, note: &note)
     }
 
@@ -261,7 +266,7 @@ final class RequestPipeline: RequestHandler {
 
     func answered(_ exchange: borrowing AnsweredExchange) {
         shared.metrics.count(exchange, on: shard)
-        log.record(exchange)
+        log.record(exchange, by: callers)
     }
 
     func abandoned(_ exchange: SlotID, note: RequestNote) {
