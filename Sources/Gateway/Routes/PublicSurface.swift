@@ -17,6 +17,8 @@ final class PublicSurface: @unchecked Sendable {
     /// By exchange, for the log; the pipeline's.
     var callers = ShortTexts()
     let logger = Logger(label: "gateway.public")
+    /// nil: no spans are kept.
+    var tracer: Tracer?
     private var clients: [SlotID: PublicClient] = [:]
 
     init(

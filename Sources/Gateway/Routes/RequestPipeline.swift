@@ -11,6 +11,8 @@ final class RequestPipeline: RequestHandler {
     private var log: RequestLog
     /// By exchange: the worker or the user, for the log.
     private let callers = ShortTexts()
+    /// nil: no spans are kept.
+    private let tracer: Tracer?
     /// Set by `connect` before the first request: they need the server, which needs this.
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
@@ -19,9 +21,10 @@ final class RequestPipeline: RequestHandler {
     /// Lent for the worker id of the request in hand.
     private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
 
-    init(shared: SharedState, shard: MetricsShard) {
+    init(shared: SharedState, shard: MetricsShard, tracer: Tracer?) {
         self.shared = shared
         self.shard = shard
+        self.tracer = tracer
         log = RequestLog(shared.configuration, routes: shared.routes)
     }
 
@@ -33,6 +36,7 @@ final class RequestPipeline: RequestHandler {
         self.queueOps = queueOps
         self.publicSurface = publicSurface
         publicSurface.callers = callers
+        publicSurface.tracer = tracer
     }
 
     // MARK: Head
@@ -50,6 +54,7 @@ final class RequestPipeline: RequestHandler {
         note.route = UInt16(match.route)
         callers.clear(request.exchange.index)
         note.tier = route.kind(on: surfaces).rawValue
+        tracer?.begin(request, route.access)
         if let problem = admit(request, route, note: &note) { return .refuse(problem) }
         return plan(request, route, note)
     }
@@ -267,9 +272,11 @@ final class RequestPipeline: RequestHandler {
     func answered(_ exchange: borrowing AnsweredExchange) {
         shared.metrics.count(exchange, on: shard)
         log.record(exchange, by: callers)
+        tracer?.answered(exchange, by: callers)
     }
 
     func abandoned(_ exchange: SlotID, note: RequestNote) {
+        tracer?.abandoned(exchange, note: note)
         if note.route >= shared.routes.firstPublic { return publicSurface.abandoned(exchange) }
         handlers.abandoned(exchange)
     }
