@@ -81,7 +81,7 @@ struct ServeCommand: ParsableCommand {
         defer { log.close() }
         let logger = Logger(label: "gateway")
         for warning in loaded.warnings { logger.warning("\(warning)") }
-        try serve(loaded.configuration) { [options] in
+        try serve(loaded.configuration, logLinesDropped: { log.droppedCount }) { [options] in
             options.loadSettings(environment: ProcessInfo.processInfo.environment)
         }
     }

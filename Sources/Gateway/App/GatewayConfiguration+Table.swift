@@ -159,6 +159,18 @@ extension GatewayConfiguration {
         .value(
             "ACCESS_LOG", \.accessLog, allowed: AccessLog.allowed, "which requests are written at level info",
             parse: { text throws(BadSetting) in try AccessLog(text) }, show: { $0.shown }),
+        .value(
+            "OTLP_ENDPOINT", \.otlpEndpoint, allowed: "an http:// or https:// URL",
+            "OpenTelemetry collector for spans, sent to its /v1/traces; none where it is not set",
+            parse: { text throws(BadSetting) in try HTTPEndpoint(text) }, show: { $0?.shown }),
+        .value(
+            "OTLP_SAMPLE", \.otlpSample, allowed: "a number from 0 to 1",
+            "share of the traces begun here that is kept; a caller's own choice is followed",
+            parse: { text throws(BadSetting) in
+                guard let share = Double(text), share.isFinite else { throw BadSetting("not a number") }
+                guard (0...1).contains(share) else { throw BadSetting("out of range") }
+                return share
+            }, show: { $0 == 0 || $0 == 1 ? "\(Int($0))" : "\($0)" }),
     ]
 
     private static let leases: [Setting] = [

@@ -64,6 +64,12 @@ struct GatewayConfiguration: Equatable, Sendable {
     var logFormat = LogFormat.json
     var accessLog = AccessLog.errors
 
+    // Traces
+    /// nil: spans are not kept.
+    var otlpEndpoint: HTTPEndpoint?
+    /// From 0 to 1: of the traces that begin here.
+    var otlpSample = 0.01
+
     // Leases (api.md section 5)
     var leaseMs = 300_000
     var deliveryMs = 90_000

@@ -10,11 +10,17 @@ struct StartFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-/// - Parameter settings: reads the settings again, on SIGHUP.
-func serve(_ configuration: GatewayConfiguration, settings: @escaping Reload.Settings) throws {
+/// - Parameters:
+///   - logLinesDropped: for the metrics; asked on any thread.
+///   - settings: reads the settings again, on SIGHUP.
+func serve(
+    _ configuration: GatewayConfiguration, logLinesDropped: @escaping @Sendable () -> Int,
+    settings: @escaping Reload.Settings
+) throws {
     Signals.block()
     let inherited = InheritedSocket.take()
-    let process = try GatewayProcess(configuration, inherited: inherited, settings: settings)
+    let process = try GatewayProcess(
+        configuration, inherited: inherited, logLinesDropped: logLinesDropped, settings: settings)
     try process.start()
     process.runUntilStopped()
 }
@@ -40,10 +46,12 @@ final class GatewayProcess: Sendable {
     private let stopping = Latch(1)
 
     init(
-        _ settled: GatewayConfiguration, inherited: [InheritedSocket], settings: @escaping Reload.Settings
+        _ settled: GatewayConfiguration, inherited: [InheritedSocket],
+        logLinesDropped: @escaping @Sendable () -> Int, settings: @escaping Reload.Settings
     ) throws {
         let configuration = settled.listening(on: inherited)
         shared = try SharedState(configuration, reactors: configuration.reactorCount ?? ProcessUsage.processorCount)
+        shared.metrics.describeLog(linesDropped: logLinesDropped)
         counter = ConnectionCounter(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
         reload = Reload(settled, shared.live.tables, shared.security, settings: settings)

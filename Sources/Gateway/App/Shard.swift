@@ -19,6 +19,7 @@ final class Shard: @unchecked Sendable {
     private let client: HTTPClient
     private let cache: AnswerCache
     private let callers: KnownCallers
+    private let tracer: Tracer?
     /// One a kind on the process's first reactor, none on the others.
     private let reapers: [Reaper]
     private let censuses: [QueueCensus]
@@ -38,7 +39,9 @@ final class Shard: @unchecked Sendable {
         postgres = (0..<Self.postgresSessions(reactors: shared.metrics.reactorCount)).map { _ in
             PostgresClient(reactor: reactor, target: shared.postgres, statements: shared.statements)
         }
-        pipeline = RequestPipeline(shared: shared, shard: shard)
+        client = HTTPClient(reactor: reactor, tls: shared.security.upstreams)
+        tracer = Tracer(shared: shared, reactor: reactor, client: client, shard: shard)
+        pipeline = RequestPipeline(shared: shared, shard: shard, tracer: tracer)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
         for (tag, context) in shared.security.listeners.enumerated() {
@@ -46,7 +49,6 @@ final class Shard: @unchecked Sendable {
         }
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
-        client = HTTPClient(reactor: reactor, tls: shared.security.upstreams)
         let service = configuration.proxyServiceURL.map { [client] in TorProxyService(client: client, service: $0) }
         let pool = ProxyPool(redis: redis, shared: shared, source: service)
         handlers.proxies = ProxyHandlers(reactor: reactor, server: server, pool: pool)
@@ -152,6 +154,7 @@ final class Shard: @unchecked Sendable {
         for client in postgres { client.start() }
         cache.start()
         callers.start()
+        tracer?.start()
         handlers.start()
         for reaper in reapers { reaper.start() }
         for census in censuses { census.start() }
@@ -192,6 +195,7 @@ final class Shard: @unchecked Sendable {
                 reactor.spawn {
                     for release in released { await release.value }
                     await self.callers.drain()
+                    await self.tracer?.drain()
                     completion()
                 }
             }
@@ -206,6 +210,7 @@ final class Shard: @unchecked Sendable {
             handlers.close()
             for reaper in proxyReapers { reaper.close() }
             callers.close()
+            tracer?.close()
             client.close()
             cache.close()
             redis.close()

@@ -79,7 +79,6 @@ final class GatewayMetrics: Sendable {
         500, 501,
         502, 503, 504, 505,
     ]
-    private static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"]
 
     let reactorCount: Int
     let registry = MetricsRegistry()
@@ -103,6 +102,8 @@ final class GatewayMetrics: Sendable {
     let connections: [MetricID]
     let tiers: TierMetrics
     let upstreams: UpstreamMetrics
+    let spansSent: MetricID
+    let spansDropped: MetricID
     private let tasks: Int
     /// Families, by `QueueGauge`.
     private let queueGauges: [Int]
@@ -182,6 +183,7 @@ final class GatewayMetrics: Sendable {
             platforms.addFamily(.gauge, $0.name, $0.help, fixed: WorkKind.allCases.map { [("kind", $0.name)] })
         }
         upstreams = UpstreamMetrics(registry, services: services, durationBounds: Self.durationBounds)
+        (spansSent, spansDropped) = Self.describeSpans(registry)
         Self.describeProcess(registry, poller)
         shards = registry.makeShards(reactors, spareWords: RouteMetrics.spareWords)
     }
@@ -211,6 +213,15 @@ final class GatewayMetrics: Sendable {
         SinkMetrics(
             redis: registry.addHistogram(name, help, labels: [("sink", "redis")], bounds: bounds, scale: scale),
             postgres: registry.addHistogram(name, help, labels: [("sink", "postgres")], bounds: bounds, scale: scale))
+    }
+
+    private static func describeSpans(_ registry: MetricsRegistry) -> (sent: MetricID, dropped: MetricID) {
+        func outcome(_ name: String) -> MetricID {
+            registry.add(
+                .counter, "gateway_trace_spans_total", "Spans by whether the collector took them.",
+                labels: [("outcome", name)])
+        }
+        return (outcome("sent"), outcome("dropped"))
     }
 
     private static func describeProcess(_ registry: MetricsRegistry, _ poller: PollerKind) {
@@ -250,6 +261,14 @@ final class GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics {
+    /// Shows what the log could not take.
+    /// - Parameter linesDropped: asked for at each scrape, on any thread.
+    func describeLog(linesDropped: @escaping @Sendable () -> Int) {
+        registry.add(
+            .counter, "gateway_log_lines_dropped_total", "Lines of the log for which there was no room.",
+            read: { Double(linesDropped()) })
+    }
+
     /// A queue's gauge; the cache is the caller's reactor's.
     /// - Parameter priority: 1 … 4, 0 for a gauge without.
     func queueGauge(

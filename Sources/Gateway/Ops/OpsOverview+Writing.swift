@@ -121,28 +121,42 @@ extension OpsOverview {
         json.closeArray(&out)
         json.key("routes", &out)
         json.openArray(&out)
-        for (index, request) in shared.live.tables.routeMetrics.counters.enumerated() {
-            let buckets = shards.buckets(of: request.duration)
-            guard buckets.contains(where: { $0 > 0 }) else { continue }
-            let route = index < shared.routes.routes.count ? shared.routes.routes[index] : nil
-            json.openObject(&out)
-            json.member("method", text: route.map { "\($0.method.name)" } ?? "", &out)
-            json.member("route", text: route?.pattern ?? "unrouted", &out)
-            json.key("may_wait", &out)
-            json.bool(route?.operation == .work, &out)
-            json.key("statuses", &out)
-            json.openObject(&out)
-            for (position, status) in GatewayMetrics.statuses.enumerated() {
-                let tiers = stride(from: position, to: request.byStatus.count, by: GatewayMetrics.statuses.count)
-                let count = tiers.reduce(0) { $0 + shards.sum(of: request.byStatus[$1]) }
-                if count > 0 { json.member(text: "\(status)", count, &out) }
+        let counted = shared.live.tables.routeMetrics
+        for (index, route) in shared.routes.routes.enumerated() {
+            let mayWait = route.operation == .work
+            write(counted.counters[index], route.method, route.pattern, mayWait: mayWait, &json, &out)
+            if counted.heads[index].duration != counted.counters[index].duration {
+                write(counted.heads[index], .head, route.pattern, mayWait: mayWait, &json, &out)
             }
-            json.closeObject(&out)
-            json.key("buckets", &out)
-            json.numbers(buckets, &out)
-            json.closeObject(&out)
+        }
+        for (method, unrouted) in zip(HTTPMethod.allCases, counted.unrouted) {
+            write(unrouted, method, "unrouted", mayWait: false, &json, &out)
         }
         json.closeArray(&out)
+    }
+
+    private func write(
+        _ counters: RouteMetrics.Counters, _ method: HTTPMethod, _ route: String, mayWait: Bool,
+        _ json: inout JSONWriter, _ out: inout ByteBuffer
+    ) {
+        let buckets = shards.buckets(of: counters.duration)
+        guard buckets.contains(where: { $0 > 0 }) else { return }
+        json.openObject(&out)
+        json.member("method", text: "\(method.name)", &out)
+        json.member("route", text: route, &out)
+        json.key("may_wait", &out)
+        json.bool(mayWait, &out)
+        json.key("statuses", &out)
+        json.openObject(&out)
+        for (position, status) in GatewayMetrics.statuses.enumerated() {
+            let tiers = stride(from: position, to: counters.byStatus.count, by: GatewayMetrics.statuses.count)
+            let count = tiers.reduce(0) { $0 + shards.sum(of: counters.byStatus[$1]) }
+            if count > 0 { json.member(text: "\(status)", count, &out) }
+        }
+        json.closeObject(&out)
+        json.key("buckets", &out)
+        json.numbers(buckets, &out)
+        json.closeObject(&out)
     }
 
     private func writeUpstreams(_ json: inout JSONWriter, _ out: inout ByteBuffer) {

@@ -15,7 +15,8 @@ struct RequestLog {
         logsAll = logger.logLevel <= .debug
     }
 
-    mutating func record(_ exchange: borrowing AnsweredExchange, _ routes: RouteTable) {
+    /// - Parameter callers: by exchange: the worker that a token let in, or the user that a credential named.
+    mutating func record(_ exchange: borrowing AnsweredExchange, _ routes: RouteTable, by callers: ShortTexts) {
         sequence &+= 1
         let route = Int(exchange.note.route)
         // A pull that waits is not slow.
@@ -25,16 +26,28 @@ struct RequestLog {
         guard isNoteworthy || logsAll else { return }
         var metadata: Logger.Metadata = [
             "request_id": "\(exchange.requestID.description)", "method": "\(exchange.method.name)",
-            "path": "\(Self.withoutQuery(exchange.target))", "status": "\(exchange.status)",
-            "latency_ms": "\(Double(exchange.duration.nanoseconds / 1000) / 1000)",
-            "ip": "\(exchange.peer.description)", "bytes": "\(exchange.bodyBytes)",
+            "path": "\(Self.withoutQuery(exchange.target))", "status": .stringConvertible(exchange.status),
+            "latency_ms": .stringConvertible(Double(exchange.duration.nanoseconds / 1000) / 1000),
+            "ip": "\(exchange.peer.description)", "bytes": .stringConvertible(exchange.bodyBytes),
         ]
-        if route < routes.routes.count { metadata["route"] = "\(routes.routes[route].pattern)" }
-        if route >= routes.firstPublic, route < routes.routes.count {
+        if route < routes.routes.count { describe(exchange, routes.routes[route], callers, &metadata) }
+        logger.log(level: isNoteworthy ? .info : .debug, "request", metadata: metadata)
+    }
+
+    private func describe(
+        _ exchange: borrowing AnsweredExchange, _ route: Route, _ callers: ShortTexts, _ metadata: inout Logger.Metadata
+    ) {
+        metadata["route"] = "\(route.pattern)"
+        let caller = callers.text(exchange.id.index)
+        switch route.access {
+        case .open, .ops: break
+        case .worker:
+            if !caller.isEmpty { metadata["worker_id"] = "\(caller)" }
+        case .caller:
+            if !caller.isEmpty { metadata["user"] = "\(caller)" }
             metadata["tier"] = "\(Tier(rawValue: exchange.note.tier)?.name ?? "")"
             if let source = CacheOutcome.Source(rawValue: exchange.note.detail) { metadata["cache"] = "\(source.name)" }
         }
-        logger.log(level: isNoteworthy ? .info : .debug, "request", metadata: metadata)
     }
 
     /// A client that got no further than TLS. At `debug`: whoever can connect can have one written.

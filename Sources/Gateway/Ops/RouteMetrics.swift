@@ -16,14 +16,18 @@ struct RouteMetrics: Sendable {
     }
 
     private let registry: MetricsRegistry
-    /// By route; what has none stands last.
-    private(set) var counters: [Counters]
+    /// By route.
+    private(set) var counters: [Counters] = []
+    /// HEAD, by route; the route's own where it has none.
+    private(set) var heads: [Counters] = []
+    /// What no route took, by method.
+    let unrouted: [Counters]
 
-    /// Words that routes may need which come up later: a histogram, a counter for each tier and status, and cached
-    /// answers of all there can be.
+    /// Words that routes may need which come up later: a histogram, a counter for each tier and status, both for
+    /// HEAD too, and cached answers of all there can be.
     static let spareWords =
         RouteTable.newRoutesMax
-        * (GatewayMetrics.durationBounds.count + 2 + Tier.allCases.count * GatewayMetrics.statuses.count)
+        * 2 * (GatewayMetrics.durationBounds.count + 2 + Tier.allCases.count * GatewayMetrics.statuses.count)
         + (RouteTable.newRoutesMax + PublicRoutes.routesMax) * cacheFamilies.count
 
     private static let cacheFamilies = [
@@ -34,7 +38,9 @@ struct RouteMetrics: Sendable {
 
     init(_ registry: MetricsRegistry, _ routes: RouteTable, _ publicRoutes: PublicRoutes) {
         self.registry = registry
-        counters = [Self.describe(registry, "other", "unrouted", tiers: ["none"])]
+        unrouted = HTTPMethod.allCases.map {
+            Self.describe(registry, $0, "unrouted", tiers: ["none"], isRare: true)
+        }
         add(routes, publicRoutes)
     }
 
@@ -46,11 +52,14 @@ struct RouteMetrics: Sendable {
     }
 
     private mutating func add(_ table: RouteTable, _ publicRoutes: PublicRoutes) {
-        let unrouted = counters.removeLast()
         for (index, route) in table.routes.enumerated() {
             if index == counters.count {
-                counters.append(
-                    Self.describe(registry, "\(route.method.name)", route.pattern, tiers: route.access.tiers))
+                let own = Self.describe(registry, route.method, route.pattern, tiers: route.access.tiers)
+                counters.append(own)
+                let answersHead = route.method == .get && route.operation != .work
+                heads.append(
+                    answersHead
+                        ? Self.describe(registry, .head, route.pattern, tiers: route.access.tiers, isRare: true) : own)
             }
             if route.relay >= 0, publicRoutes.routes[Int(route.relay)].cacheMs > 0, counters[index].cache.isEmpty {
                 counters[index].cache = Self.cacheFamilies.map { [registry] name, help in
@@ -58,22 +67,23 @@ struct RouteMetrics: Sendable {
                 }
             }
         }
-        counters.append(unrouted)
     }
 
+    /// - Parameter isRare: most of these never happen, and are shown only when they have.
     private static func describe(
-        _ registry: MetricsRegistry, _ method: String, _ route: String, tiers: [String]
+        _ registry: MetricsRegistry, _ method: HTTPMethod, _ route: String, tiers: [String], isRare: Bool = false
     ) -> Counters {
-        let labels = [("method", method), ("route", route)]
+        let labels = [("method", "\(method.name)"), ("route", route)]
         return Counters(
             duration: registry.addHistogram(
                 "gateway_request_duration_seconds", "From a request's head to its answer.", labels: labels,
-                bounds: GatewayMetrics.durationBounds, scale: 1e9),
+                bounds: GatewayMetrics.durationBounds, scale: 1e9, isSparse: isRare),
             byStatus: tiers.flatMap { tier in
                 GatewayMetrics.statuses.map {
                     registry.add(
                         .counter, "gateway_requests_total", "Requests answered.",
-                        labels: labels + [("status", "\($0)"), ("tier", tier)], isSparse: $0 != 200 || tiers.count > 1)
+                        labels: labels + [("status", "\($0)"), ("tier", tier)],
+                        isSparse: isRare || $0 != 200 || tiers.count > 1)
                 }
             }, tierStride: tiers.count > 1 ? GatewayMetrics.statuses.count : 0)
     }
@@ -90,10 +100,23 @@ struct RouteMetrics: Sendable {
 
     /// Counts one answer.
     func count(_ exchange: borrowing AnsweredExchange, on shard: MetricsShard) {
-        let route = min(Int(exchange.note.route), counters.count - 1)
-        shard.observe(counters[route].duration, exchange.duration.nanoseconds)
-        let tier = counters[route].tierStride * Int(exchange.note.tier)
-        shard.add(counters[route].byStatus[tier + GatewayMetrics.statusPosition(exchange.status)], 1)
+        let route = Int(exchange.note.route)
+        if route >= counters.count {
+            Self.count(exchange, in: unrouted[Int(exchange.method.rawValue)], on: shard)
+        } else if exchange.method == .head {
+            Self.count(exchange, in: heads[route], on: shard)
+        } else {
+            Self.count(exchange, in: counters[route], on: shard)
+        }
+    }
+
+    @inline(__always)
+    private static func count(
+        _ exchange: borrowing AnsweredExchange, in counters: borrowing Counters, on shard: MetricsShard
+    ) {
+        shard.observe(counters.duration, exchange.duration.nanoseconds)
+        let tier = counters.tierStride * Int(exchange.note.tier)
+        shard.add(counters.byStatus[tier + GatewayMetrics.statusPosition(exchange.status)], 1)
     }
 
     /// Counts how a request of a cached route was answered.

@@ -2,6 +2,7 @@
 // Tasks on their reactor. Limits: an answer up to `wholeBytesMax` is sent at once, a longer one in pieces, of which
 // `HTTPLimits.streamBytesMax` wait for the client before the upstream is read no further.
 
+import Logging
 import Reactor
 
 extension PublicSurface {
@@ -12,7 +13,7 @@ extension PublicSurface {
         let route = call.route
         let service = shared.service(route.service)
         guard route.cacheMs > 0 else {
-            let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
+            let response = try await askUpstream(service, call, caller, route)
             if let drops = route.drops, response.status < 400 { await drop(drops, call) }
             return try await pass(LiveAnswer(response: response), call, client)
         }
@@ -21,7 +22,7 @@ extension PublicSurface {
             routeMs: route.cacheMs, timeoutMs: timeoutMs(route))
         let outcome = await cache.answer(query) { [self] in
             do throws(Problem) {
-                return .success(try await upstream.send(upstreamRequest(call, caller, route), to: service))
+                return .success(try await askUpstream(service, call, caller, route))
             } catch {
                 return .failure(error)
             }
@@ -36,17 +37,37 @@ extension PublicSurface {
         case .failed(let problem): throw problem
         case .pass:
             count(.miss, call)
-            let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
+            let response = try await askUpstream(service, call, caller, route)
             return try await pass(LiveAnswer(response: response), call, client)
         }
     }
 
-    private func upstreamRequest(_ call: PublicCall, _ caller: Caller, _ route: PublicRoute) -> UpstreamRequest {
+    /// Asks the upstream, in a span of its own where the request leaves one.
+    private func askUpstream(
+        _ service: UpstreamService, _ call: PublicCall, _ caller: Caller, _ route: PublicRoute
+    ) async throws(Problem) -> HTTPClientResponse {
+        guard let tracer, let span = tracer.child(of: call.exchange) else {
+            return try await upstream.send(upstreamRequest(call, caller, route), to: service)
+        }
+        let request = upstreamRequest(call, caller, route, span.trace)
+        do throws(Problem) {
+            let response = try await upstream.send(request, to: service)
+            tracer.end(span, request.http.method, to: service.name, status: response.status)
+            return response
+        } catch {
+            tracer.end(span, request.http.method, to: service.name, status: nil, failure: error.message)
+            throw error
+        }
+    }
+
+    private func upstreamRequest(
+        _ call: PublicCall, _ caller: Caller, _ route: PublicRoute, _ trace: TraceContext? = nil
+    ) -> UpstreamRequest {
         let by = ForwardedBy(
             serviceToken: shared.live.tables.serviceToken, isSecure: shared.isSecure(listener: call.listener))
         var http = HTTPClientRequest(
             forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
-            requestID: call.requestID)
+            requestID: call.requestID, trace: trace)
         http.addCaller(caller)
         return UpstreamRequest(http: http, timeoutMs: timeoutMs(route), retries: route.retries)
     }
@@ -163,6 +184,13 @@ extension PublicSurface {
             } while try await response.read(into: &piece)
             server.endResponse(call.exchange)
         } catch {
+            // No answer is counted or logged: it was begun and cannot be ended.
+            logger.warning(
+                "an answer was cut: its upstream failed in the middle",
+                metadata: [
+                    "request_id": "\(call.requestID.description)", "reason": "\(error)",
+                    "route": "\(shared.publicRoutes.routes[call.relay].pattern)",
+                ])
             server.failResponse(call.exchange)
         }
         return response.status

@@ -2,6 +2,7 @@
 // A request is one task of its reactor; what its head said is copied out first. Owned by its reactor, off the hot path.
 // Answers are made in PublicSurface+Answers.swift. Source: the HTTP contract, section 3.
 
+import Logging
 import Reactor
 
 /// `@unchecked Sendable`: tasks of its reactor hold it; every member is for the reactor's thread.
@@ -13,6 +14,11 @@ final class PublicSurface: @unchecked Sendable {
     let upstream: Upstream
     let cache: AnswerCache
     let shard: MetricsShard
+    /// By exchange, for the log; the pipeline's.
+    var callers = ShortTexts()
+    let logger = Logger(label: "gateway.public")
+    /// nil: no spans are kept.
+    var tracer: Tracer?
     private var clients: [SlotID: PublicClient] = [:]
 
     init(
@@ -128,6 +134,7 @@ final class PublicSurface: @unchecked Sendable {
         case .refused(let problem): throw problem
         case .presented(let presented): caller = try await gate.resolve(presented)
         }
+        remember(caller, of: exchange)
         let feature = call.flatMap { $0.route.feature }
         let admission = await gate.admit(caller, to: feature)
         var note = note
@@ -144,6 +151,13 @@ final class PublicSurface: @unchecked Sendable {
             settle(admission, status: client.isGone ? nil : error.status)
             throw error
         }
+    }
+
+    private func remember(_ caller: Caller, of exchange: SlotID) {
+        // An exchange that is gone may have a successor in its slot.
+        guard clients[exchange]?.isGone == false else { return }
+        let user = Array(caller.userID.utf8)
+        callers.set(exchange.index, user.rawBytes)
     }
 
     private func settle(_ admission: Admission, status: Int?) {

@@ -9,6 +9,10 @@ final class RequestPipeline: RequestHandler {
     let shared: SharedState
     private let shard: MetricsShard
     private var log: RequestLog
+    /// By exchange: the worker or the user, for the log.
+    private let callers = ShortTexts()
+    /// nil: no spans are kept.
+    private let tracer: Tracer?
     /// Set by `connect` before the first request: they need the server, which needs this.
     private var handlers: WorkHandlers!
     private var ops: OpsHandlers!
@@ -20,9 +24,10 @@ final class RequestPipeline: RequestHandler {
     /// Lent for the worker id of the request in hand.
     private var spareID = ByteBuffer(capacity: RequestPipeline.workerIDBytesMax)
 
-    init(shared: SharedState, shard: MetricsShard) {
+    init(shared: SharedState, shard: MetricsShard, tracer: Tracer?) {
         self.shared = shared
         self.shard = shard
+        self.tracer = tracer
         log = RequestLog(shared.configuration)
     }
 
@@ -35,6 +40,8 @@ final class RequestPipeline: RequestHandler {
         self.ops = ops
         self.queueOps = queueOps
         self.publicSurface = publicSurface
+        publicSurface.callers = callers
+        publicSurface.tracer = tracer
     }
 
     // MARK: Head
@@ -50,7 +57,9 @@ final class RequestPipeline: RequestHandler {
         let surfaces = shared.listeners[Int(request.listener)].surfaces
         guard !route.surfaces.isDisjoint(with: surfaces) else { return .refuse(.notFound("no such path")) }
         note.route = UInt16(match.route)
+        callers.clear(request.exchange.index)
         note.tier = route.kind(on: surfaces).rawValue
+        tracer?.begin(request, route.access)
         if route.isInternal, shared.security.bindsWorkers[Int(request.listener)],
             !publicSurface.server.hasClientCertificate(request.exchange)
         {
@@ -181,6 +190,7 @@ final class RequestPipeline: RequestHandler {
         guard isValid else {
             return .invalidRequest("a worker id is needed: X-Worker-ID or ?worker_id=, 1 to 128 of [A-Za-z0-9._:-]")
         }
+        callers.set(request.exchange.index, id)
         return takeToken(request, worker: id, note: &note)
     }
 
@@ -297,10 +307,12 @@ final class RequestPipeline: RequestHandler {
 
     func answered(_ exchange: borrowing AnsweredExchange) {
         shared.live.tables.routeMetrics.count(exchange, on: shard)
-        log.record(exchange, shared.routes)
+        log.record(exchange, shared.routes, by: callers)
+        tracer?.answered(exchange, by: callers)
     }
 
     func abandoned(_ exchange: SlotID, note: RequestNote) {
+        tracer?.abandoned(exchange, note: note)
         if note.route >= shared.routes.firstPublic { return publicSurface.abandoned(exchange) }
         handlers.abandoned(exchange)
     }

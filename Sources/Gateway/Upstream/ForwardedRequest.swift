@@ -16,9 +16,10 @@ extension HTTPClientRequest {
     ///   - match: the route's parameters in the request's path.
     ///   - isCached: the answer may go to others.
     ///   - requestID: `X-Request-ID`.
+    ///   - trace: the span that goes upstream, where one is kept; nil continues the client's, or begins one that nobody keeps.
     init(
         forwarding request: borrowing RequestHeadCopy, to route: PublicRoute, _ match: RouteMatch, body: [UInt8],
-        by: ForwardedBy, isCached: Bool, requestID: RequestID
+        by: ForwardedBy, isCached: Bool, requestID: RequestID, trace: TraceContext? = nil
     ) {
         var target = ByteBuffer(capacity: 256)
         route.target.writeTarget(request.path, match.parameters, query: request.query, to: &target)
@@ -27,7 +28,7 @@ extension HTTPClientRequest {
         if route.method != .get { self.body = body }
         addPassing(request, isCached: isCached)
         addForwarded(request, by)
-        addTrace(request)
+        addTrace(request, kept: trace)
         addHeader("X-Request-ID", requestID.description)
         if let token = by.serviceToken { addHeader("X-Service-Token", token) }
     }
@@ -83,7 +84,7 @@ extension HTTPClientRequest {
         if !host.isEmpty { addHeader("X-Forwarded-Host", host) }
     }
 
-    private mutating func addTrace(_ request: borrowing RequestHeadCopy) {
+    private mutating func addTrace(_ request: borrowing RequestHeadCopy, kept: TraceContext?) {
         var (sent, count, state) = (TraceContext?.none, 0, "")
         for index in 0..<request.headerCount {
             let name = request.headerName(at: index)
@@ -97,7 +98,7 @@ extension HTTPClientRequest {
         var generator = RandomBits()
         // Two parents are none.
         let parent = count == 1 ? sent : nil
-        let trace = parent?.child(using: &generator) ?? .fresh(using: &generator)
+        let trace = kept ?? parent?.child(using: &generator) ?? .fresh(using: &generator)
         var text = ByteBuffer(capacity: 64)
         trace.write(to: &text)
         addHeader("traceparent", text.bytes.string)

@@ -4,6 +4,9 @@
 import Reactor
 
 struct TraceContext: Equatable, Sendable {
+    /// The bit of `flags` by which a caller says that it keeps the trace.
+    static let sampled: UInt8 = 1
+
     var traceHigh: UInt64
     var traceLow: UInt64
     /// The span that the next one hangs below.

@@ -5,10 +5,13 @@
 import Reactor
 
 struct UpstreamMetrics: Sendable {
+    /// Histograms are many series: they tell hundreds of statuses apart, and what failed without one.
+    private static let statusClasses = ["1xx", "2xx", "3xx", "4xx", "5xx", "failed"]
     private static let failures = ["connect_failed", "timeout", "reset", "malformed", "refused"]
 
     private let requests: [[MetricID]]
-    private let durations: [HistogramID]
+    /// By service and `statusClasses`.
+    private let durations: [[HistogramID]]
 
     init(_ registry: MetricsRegistry, services: [UpstreamService], durationBounds: [Int64]) {
         let labels = GatewayMetrics.statuses.map { "\($0)" } + Self.failures
@@ -19,10 +22,13 @@ struct UpstreamMetrics: Sendable {
                     labels: [("service", service.rawValue), ("status", $0)], isSparse: $0 != "200")
             }
         }
-        durations = ServiceName.allCases.map {
-            registry.addHistogram(
-                "gateway_upstream_duration_seconds", "From a request to the head of the upstream's answer.",
-                labels: [("service", $0.rawValue)], bounds: durationBounds, scale: 1e9)
+        durations = ServiceName.allCases.map { service in
+            Self.statusClasses.map {
+                registry.addHistogram(
+                    "gateway_upstream_duration_seconds", "From a request to the head of the upstream's answer.",
+                    labels: [("service", service.rawValue), ("status", $0)], bounds: durationBounds, scale: 1e9,
+                    isSparse: $0 != "2xx")
+            }
         }
         for service in services {
             registry.add(
@@ -42,7 +48,7 @@ struct UpstreamMetrics: Sendable {
     }
 
     func count(_ service: ServiceName, status: Int, _ duration: Interval, on shard: MetricsShard) {
-        add(service, GatewayMetrics.statusPosition(status), duration, on: shard)
+        add(service, GatewayMetrics.statusPosition(status), status / 100 - 1, duration, on: shard)
     }
 
     func count(_ service: ServiceName, failure: HTTPClientFailure, _ duration: Interval, on shard: MetricsShard) {
@@ -54,12 +60,14 @@ struct UpstreamMetrics: Sendable {
             case .protocolViolation, .tooLarge: 3
             case .unsupported, .overloaded, .cancelled: 4
             }
-        add(service, GatewayMetrics.statuses.count + position, duration, on: shard)
+        add(service, GatewayMetrics.statuses.count + position, Self.statusClasses.count - 1, duration, on: shard)
     }
 
-    private func add(_ service: ServiceName, _ position: Int, _ duration: Interval, on shard: MetricsShard) {
+    private func add(
+        _ service: ServiceName, _ position: Int, _ statusClass: Int, _ duration: Interval, on shard: MetricsShard
+    ) {
         let index = service == .parser ? 0 : 1
         shard.add(requests[index][position], 1)
-        shard.observe(durations[index], duration.nanoseconds)
+        shard.observe(durations[index][statusClass], duration.nanoseconds)
     }
 }

@@ -81,6 +81,7 @@ struct Exchange: ~Copyable {
 
 /// What is known when an answer has been queued: for metrics and logs. Lent to the handler for one call.
 public struct AnsweredExchange: ~Copyable {
+    public let id: SlotID
     public let note: RequestNote
     public let method: HTTPMethod
     public let status: Int

@@ -169,7 +169,7 @@ extension HTTPServer {
         slot.pointee.state = .answered
         handler.answered(
             AnsweredExchange(
-                note: slot.pointee.note, method: slot.pointee.method, status: status,
+                id: exchange, note: slot.pointee.note, method: slot.pointee.method, status: status,
                 duration: reactor.now - slot.pointee.started, bodyBytes: bodyBytes,
                 peer: connections.at(slot.pointee.connection.index).pointee.peer, requestID: slot.pointee.requestID,
                 targetBytes: slot.pointee.target, targetCount: slot.pointee.targetCount))

@@ -36,7 +36,7 @@ public final class MetricsRegistry: Sendable {
         /// The value of one reactor's shard; `scale` counted units are one written unit.
         case one(MetricID, shard: Int, scale: Double)
         /// `scale` observed units are one written unit: nanoseconds become seconds.
-        case histogram(HistogramID, bounds: [Int64], scale: Double, shard: Int?)
+        case histogram(HistogramID, bounds: [Int64], scale: Double, shard: Int?, isSparse: Bool)
         /// Asked when written.
         case read(@Sendable () -> Double)
     }
@@ -123,9 +123,10 @@ public final class MetricsRegistry: Sendable {
     ///   - bounds: upper bounds of the buckets, ascending, in the unit that is observed; +Inf is added.
     ///   - scale: observed units in one written unit.
     ///   - reactors: nil sums over the reactors; a number writes each by itself.
+    ///   - isSparse: the series is left out while nothing was observed.
     public func addHistogram(
         _ name: String, _ help: String, labels: [(String, String)] = [], bounds: [Int64], scale: Double = 1,
-        reactors: Int? = nil
+        reactors: Int? = nil, isSparse: Bool = false
     ) -> HistogramID {
         state.withLock { state in
             let id = HistogramID(
@@ -135,7 +136,8 @@ public final class MetricsRegistry: Sendable {
             for shard in shards {
                 let own = shard.map { [("reactor", "\($0)")] } ?? []
                 state.append(
-                    .histogram(id, bounds: bounds, scale: scale, shard: shard), name, help, "histogram", labels + own)
+                    .histogram(id, bounds: bounds, scale: scale, shard: shard, isSparse: isSparse), name, help,
+                    "histogram", labels + own)
             }
             return id
         }
@@ -188,8 +190,9 @@ public final class MetricsRegistry: Sendable {
             line(name, series.labels, number(Double(shards[shard].read(id.word)) / scale), to: &out)
         case .read(let read):
             line(name, series.labels, number(read()), to: &out)
-        case .histogram(let id, let bounds, let scale, let shard):
+        case .histogram(let id, let bounds, let scale, let shard, let isSparse):
             let some = shard.map { [shards[$0]] } ?? shards
+            if isSparse, isEmpty(id, some) { return }
             var total: Int64 = 0
             for bucket in 0...bounds.count {
                 total += some.reduce(0) { $0 + $1.read(id.word + 1 + Int32(bucket)) }
@@ -200,6 +203,10 @@ public final class MetricsRegistry: Sendable {
             line(name + "_sum", series.labels, number(Double(sum) / scale), to: &out)
             line(name + "_count", series.labels, "\(total)", to: &out)
         }
+    }
+
+    private static func isEmpty(_ id: HistogramID, _ shards: [MetricsShard]) -> Bool {
+        shards.allSatisfy { shard in (0...id.boundCount).allSatisfy { shard.read(id.word + 1 + $0) == 0 } }
     }
 
     private static func line(_ name: String, _ labels: String, _ value: String, to out: inout ByteBuffer) {

@@ -9,7 +9,7 @@ public struct MetricID: Hashable, Sendable {
 }
 
 /// Names a histogram: a sum and one word a bucket, of every shard.
-public struct HistogramID: Sendable {
+public struct HistogramID: Equatable, Sendable {
     @usableFromInline let word: Int32
     /// Where its bounds lie in the registry's list.
     @usableFromInline let firstBound: Int32

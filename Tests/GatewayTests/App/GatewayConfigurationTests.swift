@@ -90,6 +90,8 @@ let settingCases: [SettingCase] = [
     .init("LOG_FORMAT", "json", "text", not: "xml", "allowed is one of json, text"),
     .init(
         "ACCESS_LOG", "errors", "sample:100", not: "sample:0", "N is out of range; allowed is all, errors, or sample:N"),
+    .init("OTLP_ENDPOINT", nil, "http://collector:4318", not: "collector:4318", "has no ://"),
+    .init("OTLP_SAMPLE", "0.01", "0.25", not: "1.5", "out of range; allowed is a number from 0 to 1"),
     .init("LEASE_SECONDS", "300", "0.5", not: "0", "allowed is seconds from 0.001 to 604800, fractions allowed"),
     .init("DELIVERY_SECONDS", "90", "1", not: "inf", "not a number of seconds"),
     .init("TASK_TIMEOUT_SECONDS", "3600", "60", not: "nan", "not a number of seconds"),
