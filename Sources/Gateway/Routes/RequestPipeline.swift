@@ -271,6 +271,11 @@ final class RequestPipeline: RequestHandler {
 
     func hasRoom(_ exchange: SlotID, note: RequestNote) { publicSurface.hasRoom(exchange) }
 
+    func expectsProxyHeader(listener: UInt32, peer: PeerAddress) -> Bool {
+        let surfaces = shared.listeners[Int(listener)].surfaces
+        return !shared.configuration.proxyProtocol.isDisjoint(with: surfaces) && shared.trustedProxies.includes(peer)
+    }
+
     func connectionChanged(listener: UInt32, isOpen: Bool) {
         shard.add(shared.metrics.activeConnections[Int(listener)], isOpen ? 1 : -1)
         if isOpen { shard.add(shared.metrics.connections[Int(listener)], 1) }

@@ -10,6 +10,7 @@ extension HTTPServer: StreamOwner {
         let connection = connections.at(tag)
         if connection.pointee.phase == .lingering { return }
         connection.pointee.lastActivity = reactor.now
+        if connection.pointee.owesProxyHeader { return takeProxyHeader(bytes, tag) }
         if connection.pointee.input.isEmpty, !connection.pointee.isPaused {
             let consumed = parse(bytes, tag)
             guard connections.isLive(id) else { return }
@@ -36,7 +37,7 @@ extension HTTPServer: StreamOwner {
 
     public func failed(_ error: SystemError, tag: UInt32) { close(tag) }
 
-    private func keep(_ bytes: RawSpan, _ index: UInt32) {
+    func keep(_ bytes: RawSpan, _ index: UInt32) {
         let connection = connections.at(index)
         if connection.pointee.input.capacity == 0 { connection.pointee.input = reactor.buffers.take() }
         connection.pointee.input.append(bytes)
