@@ -13,7 +13,9 @@ struct PublicCall: Sendable {
     let requestID: RequestID
     let head: RequestHeadCopy
     let match: RouteMatch
-    let body: [UInt8]
+    /// Whole; empty where it is streamed.
+    var body: [UInt8]
+    var stream: HTTPClientBodyStream?
     // For the cache; empty where the route has none.
     var fields = VariantFields()
     var ifNoneMatch: [UInt8]?

@@ -28,14 +28,14 @@ extension PublicSurface {
         }
         switch outcome {
         case .answer(let answer, let source):
-            count(source, call)
-            return respond(answer, source, call)
+            count(source, relay: call.relay, call.note, of: call.exchange)
+            return respond(call.exchange, answer, source, relay: call.relay, ifNoneMatch: call.ifNoneMatch)
         case .live(let live):
-            count(.miss, call)
+            count(.miss, relay: call.relay, call.note, of: call.exchange)
             return try await pass(live, call, client)
         case .failed(let problem): throw problem
         case .pass:
-            count(.miss, call)
+            count(.miss, relay: call.relay, call.note, of: call.exchange)
             let response = try await upstream.send(upstreamRequest(call, caller, route), to: service)
             return try await pass(LiveAnswer(response: response), call, client)
         }
@@ -47,6 +47,7 @@ extension PublicSurface {
         var http = HTTPClientRequest(
             forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
             requestID: call.requestID)
+        http.stream = call.stream
         http.addCaller(caller)
         return UpstreamRequest(http: http, timeoutMs: timeoutMs(route), retries: route.retries)
     }
@@ -62,21 +63,38 @@ extension PublicSurface {
         _ = try? await cache.drop(path: CacheKey.normalisedPath(path.bytes))
     }
 
-    private func count(_ source: CacheOutcome.Source, _ call: PublicCall) {
-        shared.metrics.cache.count(source, relay: call.relay, on: shard)
-        var note = call.note
+    private func count(_ source: CacheOutcome.Source, relay: Int, _ note: RequestNote, of exchange: SlotID) {
+        shared.metrics.cache.count(source, relay: relay, on: shard)
+        var note = note
         note.detail = source.rawValue
-        server.setNote(note, of: call.exchange)
+        server.setNote(note, of: exchange)
     }
 
     // MARK: From the cache
 
-    private func respond(_ answer: CachedAnswer, _ source: CacheOutcome.Source, _ call: PublicCall) -> Int {
-        let isUnchanged = answer.isNamed(by: call.ifNoneMatch)
+    /// Answers what needs no waiting: a caller whom nothing limits, and an answer that lies in this reactor.
+    func isAnsweredAtOnce(_ request: borrowing Request, _ note: RequestNote, relay: Int) -> Bool {
+        guard shared.publicRoutes.routes[relay].cacheMs > 0, case .caller(let caller) = gate.identify(request),
+            shared.tiers[caller.tier].isUnlimited,
+            let answer = cache.answerAtHand(
+                CacheKey(path: request.path, query: request.query, tier: caller.tier), for: request)
+        else { return false }
+        var note = note
+        note.tier = caller.tier.rawValue
+        count(.hit, relay: relay, note, of: request.exchange)
+        _ = respond(
+            request.exchange, answer, .hit, relay: relay, ifNoneMatch: request.header(.ifNoneMatch)?.array)
+        return true
+    }
+
+    private func respond(
+        _ exchange: SlotID, _ answer: CachedAnswer, _ source: CacheOutcome.Source, relay: Int, ifNoneMatch: [UInt8]?
+    ) -> Int {
+        let isUnchanged = answer.isNamed(by: ifNoneMatch)
         let status = isUnchanged ? 304 : 200
         let age = answer.ageSeconds(nowMs: cache.nowMs)
         server.respond(
-            call.exchange, status: status, type: .none,
+            exchange, status: status, type: .none,
             headers: { out in
                 if isUnchanged {
                     Self.writeVary(answer, to: &out)
@@ -93,7 +111,7 @@ extension PublicSurface {
                 out.append("\r\nX-Cache: ")
                 out.append(source.name)
                 out.append("\r\n")
-                out.append(shared.sunsetLines[call.relay])
+                out.append(shared.sunsetLines[relay])
             }, body: { if !isUnchanged { $0.append(answer.body.rawBytes) } })
         return status
     }

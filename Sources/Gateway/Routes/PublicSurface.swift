@@ -56,13 +56,27 @@ final class PublicSurface: @unchecked Sendable {
         case .usage: ask(request, note, nil)
         case .cacheDrop: dropCached(request)
         default:
+            if isAnsweredAtOnce(request, note, relay: Int(rule.relay)) { return }
             guard let call = call(request, note, relay: Int(rule.relay)) else {
-                return server.respond(
-                    request.exchange, .invalidRequest("a path with the segment . or .. leads nowhere"))
+                return server.respond(request.exchange, Self.climbs)
             }
             ask(request, note, call)
         }
     }
+
+    /// Begins a relayed request whose body goes to the upstream as it arrives, when its head is here.
+    func stream(_ request: borrowing Request, note: RequestNote) -> BodyPlan {
+        guard var call = call(request, note, relay: Int(shared.routes.rules[Int(note.route)].relay)) else {
+            return .refuse(Self.climbs)
+        }
+        let body = RequestBody()
+        let length: Int? = if case .length(let count) = request.head.framing { count } else { nil }
+        call.stream = HTTPClientBodyStream(source: body, length: length)
+        ask(request, note, call)
+        return .stream(body, bytesMax: shared.configuration.bodyBytesMax)
+    }
+
+    private static let climbs = Problem.invalidRequest("a path with the segment . or .. leads nowhere")
 
     private func versions(_ exchange: SlotID) {
         server.respond(exchange, status: 200) { shared.publicRoutes.writeVersions(to: &$0) }
@@ -134,11 +148,25 @@ final class PublicSurface: @unchecked Sendable {
         guard var call else { return try await usage(exchange, of: caller) }
         call.note = note
         do throws(Problem) {
+            try await collect(&call)
             let status = try await relay(call, caller, client)
             settle(admission, status: client.isGone && status == nil ? nil : status)
         } catch {
             settle(admission, status: client.isGone ? nil : error.status)
             throw error
+        }
+    }
+
+    /// A body in chunks that turns out to be short goes on with its length, as one that came with it.
+    private func collect(_ call: inout PublicCall) async throws(Problem) {
+        guard let stream = call.stream, stream.length == nil else { return }
+        do throws(RequestBody.Failure) {
+            guard let body = try await stream.source.whole(bytesMax: RequestPipeline.collectedBytesMax) else { return }
+            call.body = body
+            call.stream = nil
+        } catch {
+            // Its client has been told why, or has left.
+            throw .unavailable("the body ended early")
         }
     }
 

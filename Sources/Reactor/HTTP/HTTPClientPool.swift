@@ -46,6 +46,7 @@ final class HTTPClientPool: @unchecked Sendable {
     private var resolvedAt = Instant(nanoseconds: .min)
     private var askedAt = Instant(nanoseconds: .min)
     private var isClosed = false
+    private let isNumeric: Bool
 
     private var reactor: Reactor { client.reactor }
     private var limits: HTTPClientLimits { client.limits }
@@ -53,6 +54,7 @@ final class HTTPClientPool: @unchecked Sendable {
     init(_ endpoint: HTTPClientEndpoint, client: HTTPClient) {
         self.endpoint = endpoint
         self.client = client
+        isNumeric = Resolver.isNumeric(endpoint.host)
     }
 
     var openCount: Int { connections.count }
@@ -72,7 +74,7 @@ final class HTTPClientPool: @unchecked Sendable {
     /// Asks for the addresses where they are unknown or old.
     func resolveIfNeeded() {
         guard !isClosed, !isResolving else { return }
-        if Resolver.isNumeric(endpoint.host) {
+        if isNumeric {
             if addresses.isEmpty { addresses = [HTTPClientAddress(endpoint.host, pool: self)] }
             return
         }
