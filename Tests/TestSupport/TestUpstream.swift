@@ -60,16 +60,24 @@ public final class TestUpstream: Sendable {
         var requests: [Request] = []
         var descriptors: Set<Int32> = []
         var filledBytes = 0
+        var headCount = 0
         var handler: @Sendable (Request) -> Answer
+        var headHandler: @Sendable (Request) -> Answer? = { _ in nil }
         var isStopped = false
     }
 
     public let port: Int
     private let listener: Int32
     private let state: Locked<State>
+    private let bodies: TestGate?
 
-    /// - Parameter port: 0 takes a free one.
-    public init(port: Int = 0, _ handler: @escaping @Sendable (Request) -> Answer) throws {
+    /// - Parameters:
+    ///   - port: 0 takes a free one.
+    ///   - bodies: nothing is received of a body before this opens, but for what comes with its head.
+    public init(
+        port: Int = 0, bodies: TestGate? = nil, _ handler: @escaping @Sendable (Request) -> Answer
+    ) throws {
+        self.bodies = bodies
         state = Locked(State(handler: handler))
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1
@@ -106,11 +114,18 @@ public final class TestUpstream: Sendable {
     public var requests: [Request] { state.withLock { $0.requests } }
     public var requestCount: Int { state.withLock { $0.requests.count } }
     public var connectionCount: Int { state.withLock { $0.descriptors.count } }
+    /// Requests whose heads have come.
+    public var headCount: Int { state.withLock { $0.headCount } }
     /// Bytes of `fill` that have left.
     public var filledBytes: Int { state.withLock { $0.filledBytes } }
 
     /// Answers all requests from now on by `handler`.
     public func handle(_ handler: @escaping @Sendable (Request) -> Answer) { state.withLock { $0.handler = handler } }
+
+    /// Answers requests by their heads, where `handler` has an answer: their bodies are not waited for.
+    public func handleHeads(_ handler: @escaping @Sendable (Request) -> Answer?) {
+        state.withLock { $0.headHandler = handler }
+    }
 
     /// Accepts no more, and ends all connections.
     public func stop() {
@@ -136,7 +151,7 @@ public final class TestUpstream: Sendable {
         var on: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
         var received: [UInt8] = []
-        while let request = Self.read(descriptor, &received) {
+        while let request = read(descriptor, &received) {
             let handler = state.withLock { state in
                 state.requests.append(request)
                 return state.handler
@@ -218,22 +233,59 @@ public final class TestUpstream: Sendable {
         return true
     }
 
-    /// The next request of a connection; nil at its end.
-    private static func read(_ descriptor: Int32, _ received: inout [UInt8]) -> Request? {
+    /// The next request of a connection; nil at its end, and after one that was answered by its head.
+    private func read(_ descriptor: Int32, _ received: inout [UInt8]) -> Request? {
+        var head: (request: Request, bytes: Int)?
         while true {
-            let text = String(decoding: received, as: UTF8.self)
-            if let end = text.firstRange(of: "\r\n\r\n") {
-                var request = parse(text[..<end.lowerBound])
-                let length = request.header("Content-Length").flatMap { Int($0) } ?? 0
-                let start = text[..<end.upperBound].utf8.count
-                if received.count >= start + length {
-                    request.body = String(decoding: received[start..<start + length], as: UTF8.self)
-                    received.removeFirst(start + length)
-                    return request
-                }
+            if head == nil, let end = Self.headEnd(received) {
+                let request = Self.parse(String(decoding: received[..<(end - 4)], as: UTF8.self)[...])
+                head = (request, end)
+                if isAnswered(request, descriptor) { return nil }
+                if Self.body(received[end...], of: request) == nil { bodies?.wait() }
             }
-            guard receive(descriptor, &received) else { return nil }
+            if let head, let found = Self.body(received[head.bytes...], of: head.request) {
+                var request = head.request
+                request.body = String(decoding: found.0, as: UTF8.self)
+                received.removeFirst(head.bytes + found.count)
+                return request
+            }
+            guard Self.receive(descriptor, &received) else { return nil }
         }
+    }
+
+    private func isAnswered(_ request: Request, _ descriptor: Int32) -> Bool {
+        let handler = state.withLock { state in
+            state.headCount += 1
+            return state.headHandler
+        }
+        guard let early = handler(request) else { return false }
+        _ = answer(early, descriptor, isHead: request.method == "HEAD")
+        return true
+    }
+
+    private static func headEnd(_ bytes: [UInt8]) -> Int? {
+        guard bytes.count >= 4 else { return nil }
+        let end: [UInt8] = [13, 10, 13, 10]
+        return (0...bytes.count - 4).first { bytes[$0] == 13 && bytes[$0..<$0 + 4].elementsEqual(end) }.map { $0 + 4 }
+    }
+
+    /// A body without its framing, and how many bytes it took; nil where it is not complete.
+    private static func body(_ bytes: ArraySlice<UInt8>, of request: Request) -> ([UInt8], count: Int)? {
+        guard request.header("Transfer-Encoding") != nil else {
+            let length = request.header("Content-Length").flatMap { Int($0) } ?? 0
+            return bytes.count >= length ? (Array(bytes.prefix(length)), length) : nil
+        }
+        var (body, rest) = ([UInt8](), bytes)
+        while let line = rest.firstIndex(of: 10) {
+            guard let size = Int(String(decoding: rest[..<(line - 1)], as: UTF8.self), radix: 16),
+                rest.endIndex >= line + 1 + size + 2
+            else { return nil }
+            let data = rest[(line + 1)..<(line + 1 + size)]
+            rest = rest[(line + 1 + size + 2)...]
+            if size == 0 { return (body, rest.startIndex - bytes.startIndex) }
+            body += data
+        }
+        return nil
     }
 
     private static func parse(_ head: Substring) -> Request {

@@ -1,6 +1,7 @@
 /* The floor: the least that a server can do for a request of this size. Level-triggered epoll, one thread, reads until
  * the blank line and the announced body are there, sends one fixed answer. It parses nothing else, so what it costs is
- * the kernel's work. Limits: CONNECTIONS_MAX descriptors, REQUEST_MAX bytes a request.  Usage: floor PORT */
+ * the kernel's work. Limits: CONNECTIONS_MAX descriptors, REQUEST_MAX bytes a request, BODY_MAX of an
+ * answer.  Usage: floor PORT [BYTES], to answer with so many bytes in place of an acknowledgement */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +14,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 65536, REQUEST_MAX = 256 * 1024, EVENTS_MAX = 512 };
+enum { CONNECTIONS_MAX = 65536, REQUEST_MAX = 256 * 1024, BODY_MAX = 64 * 1024, EVENTS_MAX = 512 };
 
 /* As long as the gateway's answer to a heartbeat, head and body. */
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-ID: req_0123456789abcdef01234567\r\n"
+static const char acknowledgement[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-ID: req_0123456789abcdef01234567\r\n"
                              "Date: Wed, 04 Feb 2026 10:00:00 GMT\r\nContent-Length: 35\r\n\r\n{\"acknowledged\":true,\"commands\":[]}";
+
+static char made[512 + BODY_MAX];
+static const char *answer = acknowledgement;
+static size_t answer_size = sizeof acknowledgement - 1;
+
+static void make_answer(size_t bytes) {
+    int head = snprintf(made, 512, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", bytes);
+    memset(made + head, 'x', bytes);
+    answer = made, answer_size = (size_t)head + bytes;
+}
 
 /* What has arrived of a request that did not come in one piece; empty for nearly all. */
 static struct partial {
@@ -56,7 +67,7 @@ static void serve(int client) {
     if (received <= 0) return drop(client);
     size_t count = partial->count + (size_t)received, offset = 0;
     for (size_t size; (size = request_size(scratch + offset, count - offset)); offset += size)
-        if (send(client, answer, sizeof answer - 1, MSG_NOSIGNAL) < 0) return drop(client);
+        if (send(client, answer, answer_size, MSG_NOSIGNAL) < 0) return drop(client);
     partial->count = count - offset;
     if (!partial->count) return;
     if (!partial->bytes && !(partial->bytes = malloc(REQUEST_MAX))) fail("malloc");
@@ -72,10 +83,12 @@ static void accept_all(int listener, int poller) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        fputs("usage: floor PORT\n", stderr);
+    size_t bytes = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    if (argc < 2 || argc > 3 || bytes > BODY_MAX) {
+        fputs("usage: floor PORT [BYTES]\n", stderr);
         return 2;
     }
+    if (bytes) make_answer(bytes);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

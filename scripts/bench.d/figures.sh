@@ -57,16 +57,22 @@ run_load() { # PORT PID ARGUMENTS…
         --bytes "$PAYLOAD_BYTES" "$@" || die "the load generator failed"
 }
 
-# Heartbeats in a closed loop: CPU of the server and of Redis a request, of both together, and the rate.
+# Heartbeats in a closed loop.
 heartbeats() { # NAME
-    local redis_before rate server_us redis_us
+    local redis_before
     redis_before=$(cpu_ns "$redis_pid")
     bench heartbeat --url "http://127.0.0.1:${port_of[$1]}" --connections "$CONNECTIONS" --duration "${MEASURE_SECONDS}s" \
         --warmup "${WARMUP_SECONDS}s" --server-pid "${pid_of[$1]}"
+    note_cost "$1" "$redis_before"
+}
+
+# What the report tells of a closed loop: CPU of the server and of Redis a request, of both together, and the rate.
+note_cost() { # NAME REDIS_NS_BEFORE
+    local rate server_us redis_us
     rate=$(reported achievedRate)
     server_us=$(reported server.cpuMicrosPerRequest)
     # Warm-up included, at the rate of what was measured.
-    redis_us=$(awk -v ns="$(($(cpu_ns "$redis_pid") - redis_before))" -v rate="$rate" \
+    redis_us=$(awk -v ns="$(($(cpu_ns "$redis_pid") - $2))" -v rate="$rate" \
         -v seconds="$MEASURE_SECONDS" -v warm="$WARMUP_SECONDS" 'BEGIN { printf "%.3f", ns / 1000 / rate / (seconds + warm) }')
     note "$1_us" "$server_us"
     note "$1_rate" "${rate%.*}"

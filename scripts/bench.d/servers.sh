@@ -96,7 +96,7 @@ start_two() { start_kept two GATEWAY_REACTORS=2 GATEWAY_IO_BACKEND=epoll; }
 # A folder of its own with the configuration filled in.
 nginx_prefix() { # NAME TEMPLATE PORT
     mkdir -p "$work/$1"
-    sed "s|@PORT@|$3|; s|@USER@|$(id -un)|; s|@GROUP@|$(id -gn)|; s|@FOLDER@|$root/benchmarks/peers/nginx-lua|
+    sed "s|@PORT@|$3|; s|@ORIGIN@|${port_of[origin]:-}|; s|@USER@|$(id -un)|; s|@GROUP@|$(id -gn)|; s|@FOLDER@|$root/benchmarks/peers/nginx-lua|
         s|@LUA@|$root/.peers/lua/usr/share/lua/5.1|" "$root/benchmarks/peers/$2" >"$work/$1/nginx.conf"
 }
 

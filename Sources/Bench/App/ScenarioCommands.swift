@@ -99,6 +99,15 @@ struct GetCommand: ParsableCommand {
     @Option(help: "The body; @FILE reads it from a file.")
     var body: String?
 
+    @Option(
+        help:
+            "Puts a number below this, in four hexadecimal digits, where {} stands in header lines: another one each time."
+    )
+    var distinct = 0
+
+    @Option(help: "The status that is good; without it all below 400 are.")
+    var expect: Int?
+
     @OptionGroup var trust: TrustOptions
     @OptionGroup var load: LoadOptions
     @OptionGroup var pace: PaceOptions
@@ -108,14 +117,25 @@ struct GetCommand: ParsableCommand {
         guard !method.isEmpty, method.utf8.allSatisfy({ $0 &- 0x41 < 26 }) else {
             throw ValidationError("-X: a method in capitals, not \(method)")
         }
+        guard 0...GetScenario.distinctMax ~= distinct else {
+            throw ValidationError("--distinct: 0 to \(GetScenario.distinctMax), not \(distinct)")
+        }
+        if distinct > 0, !header.contains(where: { $0.value.contains(GetScenario.placeholder) }) {
+            throw ValidationError("--distinct: no header line has \(GetScenario.placeholder)")
+        }
     }
 
     func run() throws {
         let target = try trust.resolved(url)
         let (method, bytes) = (method, try bodyBytes())
         let headers = header.map { ($0.name, $0.value) }
+        let (distinct, expect) = (distinct, expect)
         try Session(load, pace, output, name: "\(method) \(target.path)", target: target) { _ in
-            { _ in GetScenario(target: target, method: method, headers: headers, body: bytes) }
+            { share in
+                GetScenario(
+                    target: target, method: method, headers: headers, body: bytes, distinct: distinct, good: expect,
+                    share: share)
+            }
         }.run()
     }
 

@@ -125,6 +125,12 @@ extension LoadedConfiguration {
         if configuration.tlsClientCAFile != nil, configuration.tlsCertFile == nil {
             problems.append("GATEWAY_TLS_CLIENT_CA_FILE is set without GATEWAY_TLS_CERT_FILE; it needs one")
         }
+        let hasSocket = configuration.effectiveListeners.contains {
+            if case .unix = $0.address { return true } else { return false }
+        }
+        if !configuration.proxyProtocol.isEmpty, configuration.trustedProxies.networks.isEmpty, !hasSocket {
+            problems.append("GATEWAY_PROXY_PROTOCOL is set without GATEWAY_TRUSTED_PROXIES: nobody's header is taken")
+        }
         if configuration.sources["GATEWAY_WORKER_TOKENS"] == nil {
             warnings.append("GATEWAY_WORKER_TOKENS is not set: the worker surface refuses all requests")
         }

@@ -109,6 +109,10 @@ extension GatewayConfiguration {
             "proxies whose X-Forwarded-For names the client; none where it is not set",
             parse: { text throws(BadSetting) in try AddressAllowList(text) },
             show: { $0.networks.isEmpty ? nil : $0.networks.map(\.text).joined(separator: ",") }),
+        .value(
+            "PROXY_PROTOCOL", \.proxyProtocol, allowed: Surfaces.allowedList,
+            "surfaces whose listeners expect a PROXY header (v1 or v2) from trusted proxies; none",
+            parse: { text throws(BadSetting) in try Surfaces(list: text) }, show: { $0.shown }),
     ]
 
     private static let upstreams: [Setting] = [
@@ -215,6 +219,31 @@ extension GatewayConfiguration {
             "DRAIN_DELAY_SECONDS", \.drainDelayMs, ms: 0...hourMs,
             "between readiness turning 503 and accepting stopping"),
     ]
+}
+
+extension Surfaces {
+    static let allowedList = "a comma-separated list of all, worker, parcel, party, public, ops"
+
+    init(list text: String) throws(BadSetting) {
+        self = []
+        for name in commaSeparated(text) {
+            guard let surfaces = Surfaces.names.first(where: { $0.name == name })?.surfaces else {
+                throw BadSetting("\"\(name)\" is no surface")
+            }
+            formUnion(surfaces)
+        }
+    }
+
+    /// As it would be written; nil for none. The widest names first.
+    var shown: String? {
+        var rest = self
+        var words: [String] = []
+        for (name, part) in Surfaces.names where rest.isSuperset(of: part) {
+            words.append(name)
+            rest.subtract(part)
+        }
+        return words.isEmpty ? nil : words.joined(separator: ",")
+    }
 }
 
 extension ListenerSetting {

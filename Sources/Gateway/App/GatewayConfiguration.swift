@@ -38,6 +38,8 @@ struct GatewayConfiguration: Equatable, Sendable {
     var credentialCacheMs = 300_000
     /// Whose `X-Forwarded-For` is believed; nobody's by default.
     var trustedProxies = AddressAllowList()
+    /// Listeners of these surfaces take a PROXY header from trusted proxies, and from these nothing else.
+    var proxyProtocol: Surfaces = []
 
     // Upstreams, proxies, routes
     var parserServiceURLs: [HTTPEndpoint] = []

@@ -13,6 +13,11 @@ struct TrustedProxies: Sendable {
 
     private func trusts(_ address: IPAddress) -> Bool { !networks.networks.isEmpty && networks.allows(address) }
 
+    /// Whether a connection's other end is one of them. Who can reach a Unix socket is a proxy of this machine.
+    func includes(_ peer: PeerAddress) -> Bool {
+        peer.isUnix || trusts(IPAddress(high: peer.high, low: peer.low))
+    }
+
     /// The client's address; nil for a client of a Unix socket that names none.
     func client(of request: borrowing Request) -> IPAddress? {
         let peer = request.peer.isUnix ? nil : IPAddress(high: request.peer.high, low: request.peer.low)

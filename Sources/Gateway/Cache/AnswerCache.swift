@@ -124,6 +124,16 @@ final class AnswerCache: TimerOwner, @unchecked Sendable {
 
     // MARK: Asking
 
+    /// A fresh answer of the near cache, without a look anywhere else.
+    func answerAtHand(_ base: CacheKey, for request: borrowing Request) -> CachedAnswer? {
+        var found = near.find(base, now: reactor.now)
+        if case .varies(let names)? = found {
+            found = near.find(base.varying(by: names, VariantFields(request)), now: reactor.now)
+        }
+        guard case .answer(let answer)? = found, nowMs < answer.freshUntilMs else { return nil }
+        return answer
+    }
+
     /// - Parameter fetch: asks the upstream, in the words of this request.
     func answer(_ query: CacheQuery, _ fetch: @escaping CacheFetch) async -> CacheOutcome {
         var key = query.base

@@ -3,6 +3,15 @@
 
 import Reactor
 
+/// Where a relayed request leads, as it was when the request came: the tables may be others by now.
+struct PublicDestination: Sendable {
+    let note: RequestNote
+    let match: RouteMatch
+    let route: PublicRoute
+    /// Header lines of its version's end.
+    let sunsetLine: String
+}
+
 /// What a relayed request asks for.
 struct PublicCall: Sendable {
     let exchange: SlotID
@@ -15,7 +24,9 @@ struct PublicCall: Sendable {
     let requestID: RequestID
     let head: RequestHeadCopy
     let match: RouteMatch
-    let body: [UInt8]
+    /// Whole; empty where it is streamed.
+    var body: [UInt8]
+    var stream: HTTPClientBodyStream?
     // For the cache; empty where the route has none.
     var fields = VariantFields()
     var ifNoneMatch: [UInt8]?

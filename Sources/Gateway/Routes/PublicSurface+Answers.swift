@@ -29,14 +29,15 @@ extension PublicSurface {
         }
         switch outcome {
         case .answer(let answer, let source):
-            count(source, call)
-            return respond(answer, source, call)
+            count(source, call.note, of: call.exchange)
+            return respond(
+                call.exchange, answer, source, sunsetLine: call.sunsetLine, ifNoneMatch: call.ifNoneMatch)
         case .live(let live):
-            count(.miss, call)
+            count(.miss, call.note, of: call.exchange)
             return try await pass(live, call, client)
         case .failed(let problem): throw problem
         case .pass:
-            count(.miss, call)
+            count(.miss, call.note, of: call.exchange)
             let response = try await askUpstream(service, call, caller, route)
             return try await pass(LiveAnswer(response: response), call, client)
         }
@@ -68,6 +69,7 @@ extension PublicSurface {
         var http = HTTPClientRequest(
             forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
             requestID: call.requestID, trace: trace)
+        http.stream = call.stream
         http.addCaller(caller)
         return UpstreamRequest(http: http, timeoutMs: timeoutMs(route), retries: route.retries)
     }
@@ -83,21 +85,41 @@ extension PublicSurface {
         _ = try? await cache.drop(path: CacheKey.normalisedPath(path.bytes))
     }
 
-    private func count(_ source: CacheOutcome.Source, _ call: PublicCall) {
-        shared.live.tables.routeMetrics.count(source, route: Int(call.note.route), on: shard)
-        var note = call.note
+    private func count(_ source: CacheOutcome.Source, _ note: RequestNote, of exchange: SlotID) {
+        shared.live.tables.routeMetrics.count(source, route: Int(note.route), on: shard)
+        var note = note
         note.detail = source.rawValue
-        server.setNote(note, of: call.exchange)
+        server.setNote(note, of: exchange)
     }
 
     // MARK: From the cache
 
-    private func respond(_ answer: CachedAnswer, _ source: CacheOutcome.Source, _ call: PublicCall) -> Int {
-        let isUnchanged = answer.isNamed(by: call.ifNoneMatch)
+    /// Answers what needs no waiting: a caller whom nothing limits, and an answer that lies in this reactor.
+    func isAnsweredAtOnce(_ request: borrowing Request, _ destination: PublicDestination) -> Bool {
+        guard destination.route.cacheMs > 0, case .caller(let caller) = gate.identify(request),
+            shared.tiers[caller.tier].isUnlimited,
+            let answer = cache.answerAtHand(
+                CacheKey(path: request.path, query: request.query, tier: caller.tier), for: request)
+        else { return false }
+        var note = destination.note
+        note.tier = caller.tier.rawValue
+        remember(caller, of: request.exchange)
+        count(.hit, note, of: request.exchange)
+        _ = respond(
+            request.exchange, answer, .hit, sunsetLine: destination.sunsetLine,
+            ifNoneMatch: request.header(.ifNoneMatch)?.array)
+        return true
+    }
+
+    private func respond(
+        _ exchange: SlotID, _ answer: CachedAnswer, _ source: CacheOutcome.Source, sunsetLine: String,
+        ifNoneMatch: [UInt8]?
+    ) -> Int {
+        let isUnchanged = answer.isNamed(by: ifNoneMatch)
         let status = isUnchanged ? 304 : 200
         let age = answer.ageSeconds(nowMs: cache.nowMs)
         server.respond(
-            call.exchange, status: status, type: .none,
+            exchange, status: status, type: .none,
             headers: { out in
                 if isUnchanged {
                     Self.writeVary(answer, to: &out)
@@ -114,7 +136,7 @@ extension PublicSurface {
                 out.append("\r\nX-Cache: ")
                 out.append(source.name)
                 out.append("\r\n")
-                out.append(call.sunsetLine)
+                out.append(sunsetLine)
             }, body: { if !isUnchanged { $0.append(answer.body.rawBytes) } })
         return status
     }
@@ -189,7 +211,7 @@ extension PublicSurface {
                 "an answer was cut: its upstream failed in the middle",
                 metadata: [
                     "request_id": "\(call.requestID.description)", "reason": "\(error)",
-                    "route": "\(shared.publicRoutes.routes[call.relay].pattern)",
+                    "route": "\(call.route.pattern)",
                 ])
             server.failResponse(call.exchange)
         }

@@ -61,11 +61,28 @@ final class PublicSurface: @unchecked Sendable {
         case .usage: ask(request, note, nil)
         case .cacheDrop: dropCached(request)
         default:
-            switch call(request, note) {
-            case .success(let call): ask(request, call.note, call)
+            switch destination(of: request, note) {
+            case .success(let destination):
+                if isAnsweredAtOnce(request, destination) { return }
+                ask(request, destination.note, call(request, destination))
             case .failure(let problem): server.respond(request.exchange, problem)
             }
         }
+    }
+
+    /// Begins a relayed request whose body goes to the upstream as it arrives, when its head is here.
+    func stream(_ request: borrowing Request, note: RequestNote) -> BodyPlan {
+        let found: PublicDestination
+        switch destination(of: request, note) {
+        case .success(let destination): found = destination
+        case .failure(let problem): return .refuse(problem)
+        }
+        var call = call(request, found)
+        let body = RequestBody()
+        let length: Int? = if case .length(let count) = request.head.framing { count } else { nil }
+        call.stream = HTTPClientBodyStream(source: body, length: length)
+        ask(request, found.note, call)
+        return .stream(body, bytesMax: shared.configuration.bodyBytesMax)
     }
 
     private func versions(_ exchange: SlotID) {
@@ -84,9 +101,11 @@ final class PublicSurface: @unchecked Sendable {
             }, body: { _ in })
     }
 
-    /// Copies out of a request what its task needs. Refused are a path that would mean another one upstream, and one whose
-    /// route went away while the body arrived.
-    private func call(_ request: borrowing Request, _ note: RequestNote) -> Result<PublicCall, Problem> {
+    /// Where a relayed request leads, by the tables of now. Refused are a path that would mean another one upstream, and one
+    /// whose route went away while the body arrived.
+    private func destination(
+        of request: borrowing Request, _ note: RequestNote
+    ) -> Result<PublicDestination, Problem> {
         guard case .found(let match) = shared.routes.find(request.head.method, request.path),
             case let relay = Int(shared.routes.rules[match.route].relay), relay >= 0
         else { return .failure(.notFound("no such path")) }
@@ -95,16 +114,24 @@ final class PublicSurface: @unchecked Sendable {
         }
         var note = note
         note.route = UInt16(match.route)
+        return .success(
+            PublicDestination(
+                note: note, match: match, route: shared.publicRoutes.routes[relay],
+                sunsetLine: shared.live.tables.sunsetLines[relay]))
+    }
+
+    /// Copies out of a request what its task needs.
+    private func call(_ request: borrowing Request, _ destination: PublicDestination) -> PublicCall {
         var call = PublicCall(
-            exchange: request.exchange, note: note, route: shared.publicRoutes.routes[relay],
-            sunsetLine: shared.live.tables.sunsetLines[relay], listener: request.listener,
-            requestID: server.requestID(of: request.exchange), head: request.copyHead(), match: match,
+            exchange: request.exchange, note: destination.note, route: destination.route,
+            sunsetLine: destination.sunsetLine, listener: request.listener,
+            requestID: server.requestID(of: request.exchange), head: request.copyHead(), match: destination.match,
             body: request.body.array)
         if call.route.cacheMs > 0 {
             call.fields = VariantFields(request)
             call.ifNoneMatch = request.header(.ifNoneMatch)?.array
         }
-        return .success(call)
+        return call
     }
 
     /// - Parameter call: nil for `GET /v1/usage`.
@@ -134,7 +161,8 @@ final class PublicSurface: @unchecked Sendable {
         case .refused(let problem): throw problem
         case .presented(let presented): caller = try await gate.resolve(presented)
         }
-        remember(caller, of: exchange)
+        // An exchange that is gone may have a successor in its slot.
+        if !client.isGone { remember(caller, of: exchange) }
         let feature = call.flatMap { $0.route.feature }
         let admission = await gate.admit(caller, to: feature)
         var note = note
@@ -145,6 +173,7 @@ final class PublicSurface: @unchecked Sendable {
         guard var call else { return try await usage(exchange, of: caller) }
         call.note = note
         do throws(Problem) {
+            try await collect(&call)
             let status = try await relay(call, caller, client)
             settle(admission, status: client.isGone && status == nil ? nil : status)
         } catch {
@@ -153,11 +182,22 @@ final class PublicSurface: @unchecked Sendable {
         }
     }
 
-    private func remember(_ caller: Caller, of exchange: SlotID) {
-        // An exchange that is gone may have a successor in its slot.
-        guard clients[exchange]?.isGone == false else { return }
+    func remember(_ caller: Caller, of exchange: SlotID) {
         let user = Array(caller.userID.utf8)
         callers.set(exchange.index, user.rawBytes)
+    }
+
+    /// A body in chunks that turns out to be short goes on with its length, as one that came with it.
+    private func collect(_ call: inout PublicCall) async throws(Problem) {
+        guard let stream = call.stream, stream.length == nil else { return }
+        do throws(RequestBody.Failure) {
+            guard let body = try await stream.source.whole(bytesMax: RequestPipeline.collectedBytesMax) else { return }
+            call.body = body
+            call.stream = nil
+        } catch {
+            // Its client has been told why, or has left.
+            throw .unavailable("the body ended early")
+        }
     }
 
     private func settle(_ admission: Admission, status: Int?) {

@@ -94,7 +94,7 @@ final class RequestPipeline: RequestHandler {
     static let overloadRetrySeconds = 2
 
     private func plan(_ request: borrowing Request, _ route: RouteRule, _ note: RequestNote) -> BodyPlan {
-        if route.body == .relayed { return .buffer(bytesMax: shared.configuration.bodyBytesMax) }
+        if route.body == .relayed { return planRelayed(request, note) }
         if route.body != .none, let problem = Self.refuseMediaType(request, takesForms: route.operation == .rawFile) {
             return .refuse(problem)
         }
@@ -104,6 +104,23 @@ final class RequestPipeline: RequestHandler {
         case .streamed where route.operation == .rawFile: return planRawFile(request)
         case .streamed: return .stream(handlers.enqueue.start(request, kind(of: note)), bytesMax: .max)
         }
+    }
+
+    /// Bodies up to this size are collected before the upstream is asked: they arrive with their head, as a rule.
+    static let collectedBytesMax = 64 * 1024
+
+    private func planRelayed(_ request: borrowing Request, _ note: RequestNote) -> BodyPlan {
+        // What is asked by GET or HEAD goes on without a body.
+        if request.head.method == .get || request.head.method == .head {
+            return .buffer(bytesMax: Self.unreadBodyBytesMax)
+        }
+        let bytesMax = shared.configuration.bodyBytesMax
+        switch request.head.framing {
+        case .length(let count) where count > Self.collectedBytesMax && count <= bytesMax: break
+        case .chunked: break
+        case .none, .length: return .buffer(bytesMax: bytesMax)
+        }
+        return publicSurface.stream(request, note: note)
     }
 
     private func planRawFile(_ request: borrowing Request) -> BodyPlan {
@@ -321,6 +338,11 @@ final class RequestPipeline: RequestHandler {
 
     func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32) {
         log.recordHandshake(error, peer: peer)
+    }
+
+    func expectsProxyHeader(listener: UInt32, peer: PeerAddress) -> Bool {
+        let surfaces = shared.listeners[Int(listener)].surfaces
+        return !shared.configuration.proxyProtocol.isDisjoint(with: surfaces) && shared.trustedProxies.includes(peer)
     }
 
     func connectionChanged(listener: UInt32, isOpen: Bool) {

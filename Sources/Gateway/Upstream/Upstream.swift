@@ -13,7 +13,9 @@ struct UpstreamRequest: Sendable {
 
     /// May be sent again after a failure that it may have caused (RFC 9110 section 9.2.2).
     var isIdempotent: Bool {
-        switch http.method {
+        // A body that was sent as it came is gone.
+        if http.stream != nil { return false }
+        return switch http.method {
         case .get, .head, .put, .delete, .options, .trace: true
         case .post, .patch, .connect, .other: false
         }

@@ -6,6 +6,11 @@ public final class ConnectionCounter: Sendable {
     private struct Counts {
         var total = 0
         var byAddress: [PeerAddress: Int] = [:]
+
+        mutating func leave(_ key: PeerAddress) {
+            let rest = byAddress[key, default: 1] - 1
+            byAddress[key] = rest == 0 ? nil : rest
+        }
     }
 
     private let totalMax: Int
@@ -31,13 +36,21 @@ public final class ConnectionCounter: Sendable {
         }
     }
 
+    /// A connection that is counted already turns out to be another's: true when that one is within the limit.
+    func moved(from peer: PeerAddress, to client: PeerAddress) -> Bool {
+        counts.withLock { counts in
+            let key = Self.key(client)
+            guard counts.byAddress[key, default: 0] < perAddressMax else { return false }
+            counts.byAddress[key, default: 0] += 1
+            if !peer.isUnix { counts.leave(Self.key(peer)) }
+            return true
+        }
+    }
+
     func left(_ peer: PeerAddress) {
         counts.withLock { counts in
             counts.total -= 1
-            if peer.isUnix { return }
-            let key = Self.key(peer)
-            let rest = counts.byAddress[key, default: 1] - 1
-            counts.byAddress[key] = rest == 0 ? nil : rest
+            if !peer.isUnix { counts.leave(Self.key(peer)) }
         }
     }
 

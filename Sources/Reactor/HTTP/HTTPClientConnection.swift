@@ -99,6 +99,16 @@ final class HTTPClientConnection: StreamOwner, TimerOwner {
         guard stream != nil else { return }
         exchange?.progressed()
         settle(stream!.sent(count))
+        exchange?.sent(unsentBytes: stream?.unsentBytes ?? 0)
+    }
+
+    /// Sends more of the exchange's request.
+    /// - Returns: bytes that wait to be taken.
+    func write(_ body: (inout ByteBuffer) -> Void) -> Int {
+        guard stream != nil else { return 0 }
+        stream!.write(body)
+        settle(stream!.flush())
+        return stream?.unsentBytes ?? 0
     }
 
     private func settle(_ outcome: Stream.FlushOutcome) {
@@ -139,7 +149,8 @@ final class HTTPClientConnection: StreamOwner, TimerOwner {
 
     private func complete(_ exchange: HTTPClientExchange) {
         let keepAlive = receiver.head?.keepAlive ?? false
-        let isClean = keepAlive && !receiver.hasLeftover && !peerEnded && stream?.unsentBytes == 0
+        let isSent = exchange.isBodyWritten && stream?.unsentBytes == 0
+        let isClean = keepAlive && !receiver.hasLeftover && !peerEnded && isSent
         self.exchange = nil
         if isClean, !address.isRetired, !client.isClosed {
             state = .kept

@@ -24,6 +24,8 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
     private var lastReason = "the name has no address"
     /// A kept connection was closed under it: the next is new.
     private var isRepeat = false
+    /// Of a body that is streamed, once its connection is there.
+    private var sender: HTTPClientBodySender?
     /// Received and not yet read.
     var body = ByteBuffer()
 
@@ -58,8 +60,7 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
         queue = nil
         let pools = request.endpoints.map { client.pool(of: $0) }
         for pool in pools { pool.resolveIfNeeded() }
-        let candidates = pools.flatMap(\.addresses).filter { address in !triedAddresses.contains { $0 === address } }
-        guard let chosen = HTTPClientAddress.choose(candidates, now: reactor.now, using: &reactor.random) else {
+        guard let (chosen, hasOthers) = choose(from: pools) else {
             if let pool = pools.first(where: \.isResolving), triedAddresses.isEmpty {
                 return wait(in: pool, .resolving)
             }
@@ -70,8 +71,19 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
             return ask(kept)
         }
         if isRepeat, !pool.hasRoom { pool.closeOneKept() }
-        if pool.hasRoom { return open(chosen, hasOthers: candidates.count > 1) }
+        if pool.hasRoom { return open(chosen, hasOthers: hasOthers) }
         wait(in: pool, .waiting)
+    }
+
+    /// The address to go to next, of those that were not tried.
+    private func choose(from pools: [HTTPClientPool]) -> (HTTPClientAddress, hasOthers: Bool)? {
+        // As it is with most services: nothing to choose from.
+        if triedAddresses.isEmpty, pools.count == 1, pools[0].addresses.count == 1 {
+            return (pools[0].addresses[0], false)
+        }
+        let candidates = pools.flatMap(\.addresses).filter { address in !triedAddresses.contains { $0 === address } }
+        let chosen = HTTPClientAddress.choose(candidates, now: reactor.now, using: &reactor.random)
+        return chosen.map { ($0, candidates.count > 1) }
     }
 
     private func wait(in pool: HTTPClientPool, _ stage: Stage) {
@@ -119,8 +131,32 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
         progressAt = reactor.now
         connection.start(self)
         if connection.isReused { client.counts.reuses += 1 }
+        if let stream = request.stream { sendBody(stream, over: connection) }
         schedule()
     }
+
+    private func sendBody(_ stream: HTTPClientBodyStream, over connection: HTTPClientConnection) {
+        let sender = HTTPClientBodySender(stream)
+        self.sender = sender
+        let way = Way(connection: connection)
+        reactor.spawn { [self] in
+            // `try?`: a source that ends early takes the request with it, unless that is being answered already.
+            let isSent: Void? = try? await sender.run(
+                write: { way.connection.write($0) },
+                resumed: {
+                    progressed()
+                    schedule()
+                })
+            guard case .asked = stage else { return }
+            if isSent == nil { return abandon(.cancelled) }
+            // From here on it is the upstream that is waited for.
+            progressed()
+            schedule()
+        }
+    }
+
+    /// `@unchecked Sendable`: carries a connection into a task of its own reactor.
+    private struct Way: @unchecked Sendable { let connection: HTTPClientConnection }
 
     private func hold(_ address: HTTPClientAddress) {
         self.address?.load -= 1
@@ -130,6 +166,7 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
 
     private func letGo() {
         connection = nil
+        sender?.end()
         address?.load -= 1
         address = nil
     }
@@ -138,6 +175,11 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
 
     /// The upstream took or sent something.
     func progressed() { progressAt = reactor.now }
+
+    func sent(unsentBytes: Int) { sender?.progressed(unsentBytes: unsentBytes) }
+
+    /// Nothing of the request is still to be written.
+    var isBodyWritten: Bool { sender?.isComplete ?? true }
 
     func headArrived(_ head: ResponseHeadView, bytes: borrowing ByteBuffer, fields: [HeaderField]) {
         stage = .answering
@@ -254,7 +296,9 @@ final class HTTPClientExchange: TimerOwner, @unchecked Sendable {
         let next: (Instant, HTTPClientFailure.Phase)
         switch stage {
         case .resolving, .waiting, .connecting: next = (attemptDeadline, .connect)
-        case .asked: next = (progressAt + request.timeouts.firstByte, .firstByte)
+        case .asked:
+            let isSources = sender?.awaitsSource ?? false
+            next = isSources ? (.never, .total) : (progressAt + request.timeouts.firstByte, .firstByte)
         case .answering:
             // While the reader is the slow one, only the whole has an end.
             let isUpstreams = connection?.isAwaitingPeer ?? true

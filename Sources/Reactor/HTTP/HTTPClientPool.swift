@@ -48,6 +48,7 @@ final class HTTPClientPool: @unchecked Sendable {
     private var resolvedAt = Instant(nanoseconds: .min)
     private var askedAt = Instant(nanoseconds: .min)
     private var isClosed = false
+    private let isNumeric: Bool
 
     private var reactor: Reactor { client.reactor }
     private var limits: HTTPClientLimits { client.limits }
@@ -57,6 +58,7 @@ final class HTTPClientPool: @unchecked Sendable {
         self.client = client
         let tls = endpoint.isSecure ? client.tls : nil
         peer = tls.map { TLSPeer($0, host: endpoint.host, application: TLSPeer.http11) }
+        isNumeric = Resolver.isNumeric(endpoint.host)
     }
 
     var openCount: Int { connections.count }
@@ -76,7 +78,7 @@ final class HTTPClientPool: @unchecked Sendable {
     /// Asks for the addresses where they are unknown or old.
     func resolveIfNeeded() {
         guard !isClosed, !isResolving else { return }
-        if Resolver.isNumeric(endpoint.host) {
+        if isNumeric {
             if addresses.isEmpty { addresses = [HTTPClientAddress(endpoint.host, pool: self)] }
             return
         }

@@ -55,6 +55,8 @@ public struct HTTPClientRequest: Sendable {
     /// Path and query as they go over the wire.
     public var target: String
     public var body: [UInt8]?
+    /// In place of `body`: sent as it arrives. Such a request is never sent twice.
+    public var stream: HTTPClientBodyStream?
     public var timeouts: HTTPClientTimeouts
     /// May be sent again when a kept connection turns out to be closed before it answered. nil: if the method is
     /// idempotent.
@@ -100,6 +102,7 @@ public struct HTTPClientRequest: Sendable {
     }
 
     var mayBeRepeated: Bool {
+        if stream != nil { return false }
         if let isRepeatable { return isRepeatable }
         switch method {
         case .get, .head, .put, .delete, .options, .trace: return true
@@ -118,7 +121,7 @@ public struct HTTPClientRequest: Sendable {
         return nil
     }
 
-    /// Appends the whole request.
+    /// Appends the whole request, but for a body that is streamed.
     func write(to endpoint: HTTPClientEndpoint, _ out: inout ByteBuffer) {
         out.append(method.name)
         out.append(" ")
@@ -127,6 +130,14 @@ public struct HTTPClientRequest: Sendable {
         out.append(endpoint.authority)
         out.append("\r\n")
         out.append(headerLines.span.bytes)
+        if let stream {
+            if let length = stream.length {
+                ResponseHead.contentLength(length, into: &out)
+            } else {
+                ResponseHead.chunked(into: &out)
+            }
+            return out.append("\r\n")
+        }
         let expectsBody = method == .post || method == .put || method == .patch
         if body != nil || expectsBody { ResponseHead.contentLength(body?.count ?? 0, into: &out) }
         out.append("\r\n")

@@ -32,7 +32,8 @@ struct HTTPConnection: ~Copyable {
     }
 
     var stream: Stream
-    let peer: PeerAddress
+    /// Who sends the requests: the other end of the connection, or whom a PROXY header names.
+    var peer: PeerAddress
     let listener: UInt32
     var phase = Phase.head
     /// Received and not yet parsed: a partial head, or requests beyond the pipeline's bound.
@@ -67,6 +68,8 @@ struct HTTPConnection: ~Copyable {
     var peerEnded = false
     /// No further request is read: the connection closes when nothing is owed.
     var readsNoMore = false
+    /// Nothing but a PROXY header may come first.
+    var owesProxyHeader = false
     /// Over a limit of connections: it is only told so.
     var isRefusal = false
 

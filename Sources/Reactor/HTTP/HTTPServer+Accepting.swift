@@ -13,6 +13,7 @@ extension HTTPServer: ListenerOwner {
         }
         acceptedCount += 1
         guard let index = adopt(descriptor, peer: peer, tag: tag) else { return counter.left(peer) }
+        connections.at(index).pointee.owesProxyHeader = handler.expectsProxyHeader(listener: tag, peer: peer)
         handler.connectionChanged(listener: tag, isOpen: true)
         rearm(index)
     }

@@ -52,7 +52,7 @@ extension HTTPServer: TimerOwner {
         case .head:
             // The empty line that some clients send after a body is no request.
             let isSilent = connection.pointee.input.count <= 2 && connection.pointee.exchangeCount == 0
-            if isSilent { return close(id.index) }
+            if isSilent || connection.pointee.owesProxyHeader { return close(id.index) }
             refuseConnection(.timedOut("the request's head took longer than the limit"), ids.next(), id.index)
         case .body:
             breakBody(.timedOut("the request's body arrives too slowly"), .timedOut, id.index)

@@ -10,6 +10,7 @@ extension HTTPServer: StreamOwner {
         let connection = connections.at(tag)
         if connection.pointee.phase == .lingering { return }
         connection.pointee.lastActivity = reactor.now
+        if connection.pointee.owesProxyHeader { return takeProxyHeader(bytes, tag) }
         if connection.pointee.input.isEmpty, !connection.pointee.isPaused {
             let consumed = parse(bytes, tag)
             guard connections.isLive(id) else { return }
@@ -54,7 +55,7 @@ extension HTTPServer: StreamOwner {
         return connections.at(index).pointee.stream.hasPeerCertificate
     }
 
-    private func keep(_ bytes: RawSpan, _ index: UInt32) {
+    func keep(_ bytes: RawSpan, _ index: UInt32) {
         let connection = connections.at(index)
         if connection.pointee.input.capacity == 0 { connection.pointee.input = reactor.buffers.take() }
         connection.pointee.input.append(bytes)

@@ -57,6 +57,32 @@ public final class RequestBody: @unchecked Sendable {
     /// - Returns: false at the end of the body.
     /// - Throws: why the body ends early.
     public func read(into buffer: inout ByteBuffer) async throws(Failure) -> Bool {
+        guard try await hasMore() else { return false }
+        take { buffer.append($0) }
+        return true
+    }
+
+    /// Waits until the body is here, or has turned out to be a long one.
+    /// - Parameter bytesMax: less than what may wait here.
+    /// - Returns: the whole of it; nil where it has more than `bytesMax` bytes, all of which are still to be read.
+    public func whole(bytesMax: Int) async throws(Failure) -> [UInt8]? {
+        while waiting.count <= bytesMax {
+            switch state {
+            case .complete:
+                let bytes = waiting.bytes.array
+                waiting.clear()
+                return bytes
+            case .failed(let failure): throw failure
+            case .open: await withUnsafeContinuation { reader = $0 }
+            }
+        }
+        return nil
+    }
+
+    /// Waits for bytes.
+    /// - Returns: false at the end of the body.
+    /// - Throws: why the body ends early.
+    func hasMore() async throws(Failure) -> Bool {
         while waiting.isEmpty {
             switch state {
             case .complete: return false
@@ -64,9 +90,13 @@ public final class RequestBody: @unchecked Sendable {
             case .open: await withUnsafeContinuation { reader = $0 }
             }
         }
-        buffer.append(waiting.bytes)
+        return true
+    }
+
+    /// Lends all bytes that wait, for good: they are gone afterwards.
+    func take(_ body: (RawSpan) -> Void) {
+        body(waiting.bytes)
         waiting.clear()
         drained?()
-        return true
     }
 }

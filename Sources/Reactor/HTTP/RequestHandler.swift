@@ -24,6 +24,9 @@ public protocol RequestHandler: AnyObject {
     /// The connection of an exchange not yet answered is gone; answering it does nothing any more.
     /// A client that only ends its sending half is still there: it may be waiting for its answer.
     func abandoned(_ exchange: SlotID, note: RequestNote)
+    /// Whether connections from an address begin with a PROXY header, which names the client that they are passed on for.
+    /// Where it is expected nothing else is taken; elsewhere it is a bad request. Asked once a connection.
+    func expectsProxyHeader(listener: UInt32, peer: PeerAddress) -> Bool
     /// A connection of a listener was taken in, or (`isOpen` false) has gone. Those that are refused for want of room are
     /// not told.
     func connectionChanged(listener: UInt32, isOpen: Bool)
@@ -35,6 +38,7 @@ public protocol RequestHandler: AnyObject {
 
 extension RequestHandler {
     public func appendHeaders(_ note: RequestNote, to buffer: inout ByteBuffer) {}
+    public func expectsProxyHeader(listener: UInt32, peer: PeerAddress) -> Bool { false }
     public func connectionChanged(listener: UInt32, isOpen: Bool) {}
     public func hasRoom(_ exchange: SlotID, note: RequestNote) {}
     public func handshakeFailed(_ error: SystemError, peer: PeerAddress, listener: UInt32) {}

@@ -35,4 +35,30 @@ import Testing
         let missing = post.answered(Ticket(), status: 404, body: RawSpan(), now: Instant(nanoseconds: 0))
         #expect(moved == .good && missing == .refused)
     }
+
+    @Test func `a request to any server is another one each time, where that is asked for, shared by the loops`() throws
+    {
+        var sent: [String] = []
+        for index in 0..<2 {
+            let scenario = GetScenario(
+                target: testTarget, method: "GET", headers: [("X-A", "a{}b{}"), ("X-B", "{")], body: [], distinct: 300,
+                share: LoopShare(index: index, count: 2))
+            for _ in 0..<151 {
+                let (_, request) = try written(by: scenario)
+                #expect(request.headers["x-b"] == "{")
+                sent.append(request.headers["x-a"] ?? "")
+            }
+        }
+        #expect(sent[..<2] == ["a0000b0000", "a0002b0002"] && sent[151] == "a0001b0001")
+        // After all three hundred it begins again.
+        #expect(sent[150] == "a0000b0000" && Set(sent).count == 300 && sent.contains("a012bb012b"))
+    }
+
+    @Test func `the status that is asked for is the good one`() {
+        let scenario = GetScenario(target: testTarget, method: "GET", headers: [], body: [], good: 401)
+        for (status, verdict) in [(200, Verdict.refused), (401, .good), (403, .refused)] {
+            let found = scenario.answered(Ticket(), status: status, body: RawSpan(), now: Instant(nanoseconds: 0))
+            #expect(found == verdict)
+        }
+    }
 }

@@ -21,9 +21,10 @@ final class PublicFixture: Sendable {
     ///   - redisURL: nil takes a fresh database.
     ///   - postgresURL: a migrated database, where API keys are asked for.
     ///   - tiers: the text of a tiers file; nil takes the built-in rates and quotas.
+    ///   - port: one of which the environment speaks; nil takes a free one.
     init(
         _ environment: [String: String] = [:], parser: TestUpstream? = nil, redisURL: String? = nil,
-        postgresURL: String? = nil, tiers: String? = PublicFixture.unlimited
+        postgresURL: String? = nil, tiers: String? = PublicFixture.unlimited, port: Int? = nil
     ) throws {
         let parser = try parser ?? TestUpstream { Self.echo($0) }
         self.parser = parser
@@ -39,7 +40,8 @@ final class PublicFixture: Sendable {
         variables.merge(environment) { _, given in given }
         // But for API keys the public surface needs no PostgreSQL of its own.
         gateway = try GatewayProcess(
-            redisURL: self.redisURL, postgresURL: postgresURL ?? Services.shared.postgresURL, environment: variables)
+            redisURL: self.redisURL, postgresURL: postgresURL ?? Services.shared.postgresURL, environment: variables,
+            port: port)
         guard variables["GATEWAY_REDIS_URL"] == nil else { return }
         try eventually("every reactor is connected to Redis") {
             try MetricsPage(gateway).value("gateway_redis_connected") == Double(variables["GATEWAY_REACTORS"] ?? "")
