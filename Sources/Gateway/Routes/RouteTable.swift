@@ -195,6 +195,7 @@ struct RouteTable: Sendable {
     private init(_ routes: [Route], live: Set<Int>, _ preflights: [Int: String], from old: RouteTable) {
         self.routes = routes
         rules = routes.map { RouteRule($0) }
+        firstPage = old.firstPage
         firstPublic = old.firstPublic
         startCount = old.startCount
         preflightMethods = preflights

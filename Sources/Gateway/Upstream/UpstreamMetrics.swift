@@ -44,7 +44,9 @@ struct UpstreamMetrics: Sendable {
         let index = service == .parser ? 0 : 1
         let names = GatewayMetrics.statuses.map { "\($0)" } + Self.failures
         let counts = zip(names, requests[index]).map { (name: $0, count: shards.sum(of: $1)) }
-        return (counts.filter { $0.count > 0 }, shards.buckets(of: durations[index]))
+        let buckets = durations[index].map { shards.buckets(of: $0) }
+        let totals = buckets[0].indices.map { bucket in buckets.reduce(0) { $0 + $1[bucket] } }
+        return (counts.filter { $0.count > 0 }, totals)
     }
 
     func count(_ service: ServiceName, status: Int, _ duration: Interval, on shard: MetricsShard) {
