@@ -10,7 +10,6 @@ final class Shard: @unchecked Sendable {
     let redis: RedisClient
     /// The first serves everything but results too.
     let postgres: [PostgresClient]
-    private let security: TransportSecurity
     private let pipeline: RequestPipeline
     private let handlers: WorkHandlers
     private let client: HTTPClient
@@ -23,7 +22,6 @@ final class Shard: @unchecked Sendable {
 
     init(reactor: Reactor, shared: SharedState, counter: ConnectionCounter) throws(RedisFailure) {
         self.reactor = reactor
-        security = shared.security
         let configuration = shared.configuration
         let shard = shared.metrics.shards[reactor.index]
         let logger = Logger(label: "gateway")
@@ -36,6 +34,9 @@ final class Shard: @unchecked Sendable {
         pipeline = RequestPipeline(shared: shared, shard: shard)
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
+        for (tag, context) in shared.security.listeners.enumerated() {
+            if let context { server.secure(tag: UInt32(tag), by: context) }
+        }
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)
         client = HTTPClient(reactor: reactor, tls: shared.security.upstreams)
@@ -124,8 +125,7 @@ final class Shard: @unchecked Sendable {
         for census in censuses { census.start() }
         for reaper in proxyReapers { reaper.start() }
         for listener in listeners {
-            let isServed = server.listen(
-                Descriptor(listener.descriptor), tag: listener.tag, tls: security.listeners[Int(listener.tag)])
+            let isServed = server.listen(Descriptor(listener.descriptor), tag: listener.tag)
             precondition(isServed, "a new reactor has room for its listeners")
         }
     }

@@ -23,7 +23,7 @@ public final class HTTPServer: @unchecked Sendable {
     var dirtyNow: [SlotID] = []
     var listeners: [SlotID] = []
     /// By the tags of listeners that speak TLS.
-    var secureListeners: [UInt32: CurrentTLSContext] = [:]
+    private(set) var secureListeners: [UInt32: CurrentTLSContext] = [:]
     private var drained: (() -> Void)?
     private(set) var isDraining = false
     /// Connections accepted since the start, and refused for want of room.
@@ -59,14 +59,15 @@ public final class HTTPServer: @unchecked Sendable {
     // MARK: start
 
     /// Serves a listening socket. `tag` comes back as the connection's listener.
-    /// - Parameter tls: a server's context, taken anew for each connection; nil for a plain listener.
     /// - Returns: false when the reactor has no room for it.
-    public func listen(_ descriptor: consuming Descriptor, tag: UInt32, tls: CurrentTLSContext? = nil) -> Bool {
-        secureListeners[tag] = tls
+    public func listen(_ descriptor: consuming Descriptor, tag: UInt32) -> Bool {
         guard let id = reactor.poller.addListener(descriptor, owner: self, tag: tag) else { return false }
         listeners.append(id)
         return true
     }
+
+    /// Has connections of a listener speak TLS, by what the context is when they come.
+    public func secure(tag: UInt32, by context: CurrentTLSContext) { secureListeners[tag] = context }
 
     // MARK: drain and close
 

@@ -32,7 +32,8 @@ final class TestServer: @unchecked Sendable {
             let server = HTTPServer(reactor: reactor, limits: settled, counter: counter, handler: handler)
             reactor.join(server)
             handler.server = server
-            precondition(server.listen(listener.take(), tag: 7, tls: tls))
+            if let tls { server.secure(tag: 7, by: tls) }
+            precondition(server.listen(listener.take(), tag: 7))
         }
         // Nothing is asked of the server before it is there.
         _ = onReactor { _ in 0 }
