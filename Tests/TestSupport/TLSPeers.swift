@@ -17,6 +17,8 @@ public struct TLSVisitOptions: Encodable, Sendable {
     public var request: String
     /// As many bytes `b` follow the request.
     public var body_bytes: Int?
+    /// Sent before TLS begins.
+    public var preface: String?
     /// Bytes of records that are sent at once.
     public var piece: Int?
     /// Connections one after the other, each with the session of the last.

@@ -45,7 +45,7 @@ final class Shard: @unchecked Sendable {
         server = HTTPServer(
             reactor: reactor, limits: HTTPLimits(configuration), counter: counter, handler: pipeline)
         for (tag, context) in shared.security.listeners.enumerated() {
-            if let context { server.secure(listener: UInt32(tag), by: context) }
+            if let context { server.secure(tag: UInt32(tag), by: context) }
         }
         handlers = try WorkHandlers(
             shared: shared, reactor: reactor, server: server, redis: redis, postgres: postgres, shard: shard)

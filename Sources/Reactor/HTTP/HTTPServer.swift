@@ -23,7 +23,7 @@ public final class HTTPServer: @unchecked Sendable {
     var dirtyNow: [SlotID] = []
     var listeners: [SlotID] = []
     /// By the tags of listeners that speak TLS.
-    var secureListeners: [UInt32: CurrentTLSContext] = [:]
+    private(set) var secureListeners: [UInt32: CurrentTLSContext] = [:]
     /// Listeners that may still tell of connections although they accept no more.
     private var listenersEnding = 0
     private var stopped: (() -> Void)?
@@ -63,10 +63,6 @@ public final class HTTPServer: @unchecked Sendable {
 
     // MARK: start
 
-    /// Has the connections of a listener speak TLS.
-    /// - Parameter context: a server's, taken anew for each connection.
-    public func secure(listener tag: UInt32, by context: CurrentTLSContext) { secureListeners[tag] = context }
-
     /// Serves a listening socket. `tag` comes back as the connection's listener.
     /// - Returns: false when the reactor has no room for it.
     public func listen(_ descriptor: consuming Descriptor, tag: UInt32) -> Bool {
@@ -84,6 +80,9 @@ public final class HTTPServer: @unchecked Sendable {
         listeners.append(id)
         return true
     }
+
+    /// Has connections of a listener speak TLS, by what the context is when they come.
+    public func secure(tag: UInt32, by context: CurrentTLSContext) { secureListeners[tag] = context }
 
     // MARK: drain and close
 

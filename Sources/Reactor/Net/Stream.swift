@@ -22,7 +22,8 @@ public struct Stream: ~Copyable {
     private var leaving = ByteBuffer()
     /// The poller holds or refuses bytes: nothing is sent until it says `sent`.
     private var isWaiting = false
-    private let tls: TLSLink?
+    /// What speaks TLS for it; nil where it is plain.
+    let tls: TLSLink?
 
     /// A plain stream.
     /// - Parameter reactor: outlives the stream; it owns the connection that owns this.

@@ -5,6 +5,8 @@
 //
 //      poller ─ received ─► open ─► owner.received            handshake ─► established ─► ended, failed
 //      poller ◄── send ◄── records ◄── seal ◄── Stream.flush      └─► plain (a client that spoke HTTP)
+//
+// What a proxy says of a connection may come first (`preface`): the owner is told of it as it is, until `begin(with:)`.
 
 final class TLSLink: StreamOwner {
     /// As much as is encrypted ahead of what the kernel takes.
@@ -12,6 +14,8 @@ final class TLSLink: StreamOwner {
     static let outputBytesMax = 256 * 1024
 
     private enum State: Equatable {
+        /// The owner reads what comes before TLS.
+        case preface
         case handshake, established
         /// TLS was given up: bytes pass as they are.
         case plain
@@ -81,14 +85,14 @@ final class TLSLink: StreamOwner {
             switch state {
             case .failed(let error): return .failed(error)
             case .closed: return .failed(.connectionReset)
-            case .handshake, .established, .plain: break
+            case .preface, .handshake, .established, .plain: break
             }
             if let error = seal(&gathering) { return .failed(error) }
             switch pump() {
             case .done where gathering.isEmpty:
                 owesSent = false
                 return .done
-            case .done where state != .handshake: continue
+            case .done where state == .established || state == .plain: continue
             case .done, .waiting:
                 owesSent = true
                 return .waiting
@@ -105,7 +109,7 @@ final class TLSLink: StreamOwner {
         switch state {
         case .established: error = session.seal(gathering.bytes, first: count)
         case .plain: error = session.pass(gathering.bytes, first: count)
-        case .handshake, .failed, .closed: return nil
+        case .preface, .handshake, .failed, .closed: return nil
         }
         gathering.consume(count)
         return error
@@ -144,6 +148,17 @@ final class TLSLink: StreamOwner {
         if !hasEnded { reactor.poller.setReceiving(id, receiving) }
     }
 
+    /// Has the owner read what comes first, before TLS. Only while nothing has come.
+    func expectPreface() { state = .preface }
+
+    /// Ends the preface.
+    /// - Parameter rest: what came behind it; nothing of the caller's may be in use any more, for it is told of what follows.
+    func begin(with rest: RawSpan) {
+        precondition(state == .preface, "TLS has begun already")
+        state = .handshake
+        advance(rest)
+    }
+
     /// Passes what the owner writes as it is from now on, and what comes.
     func giveUp() {
         session.dropOutput()
@@ -169,7 +184,7 @@ final class TLSLink: StreamOwner {
     func received(_ bytes: RawSpan, tag: UInt32) {
         switch state {
         case .handshake, .established: if !hasEnded { advance(bytes) }
-        case .plain: owner?.received(bytes, tag: self.tag)
+        case .plain, .preface: owner?.received(bytes, tag: self.tag)
         // Read so that the peer gets to read why.
         case .failed, .closed: break
         }

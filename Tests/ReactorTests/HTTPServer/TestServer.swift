@@ -32,7 +32,7 @@ final class TestServer: @unchecked Sendable {
             let server = HTTPServer(reactor: reactor, limits: settled, counter: counter, handler: handler)
             reactor.join(server)
             handler.server = server
-            if let tls { server.secure(listener: 7, by: tls) }
+            if let tls { server.secure(tag: 7, by: tls) }
             precondition(server.listen(listener.take(), tag: 7))
         }
         // Nothing is asked of the server before it is there.

@@ -109,8 +109,19 @@ import Testing
         var failures: [SystemError] = []
         var received: [UInt8] = []
         var endCount = 0
+        /// Set where a line comes before TLS.
+        var link: TLSLink?
+        var preface = ""
         func connected(tag: UInt32) {}
-        func received(_ bytes: RawSpan, tag: UInt32) { received += bytes.array }
+        func received(_ bytes: RawSpan, tag: UInt32) {
+            guard let link, preface.isEmpty else {
+                received += bytes.array
+                return
+            }
+            let end = (0..<bytes.byteCount).first { bytes.byte(at: $0) == UInt8(ascii: "\n") }! + 1
+            preface = bytes.extracting(first: end).string
+            link.begin(with: bytes.extracting(end..<bytes.byteCount))
+        }
         func receiveEnded(tag: UInt32) { endCount += 1 }
         func sent(_ count: Int, tag: UInt32) {}
         func failed(_ error: SystemError, tag: UInt32) { failures.append(error) }
@@ -133,6 +144,29 @@ import Testing
         }
         let visit = try visitor.read()
         #expect(visit.error != "" || visit.end == "cut")
+    }
+
+    @Test func `what comes before TLS is read as it is`() async throws {
+        let context = try TLSServerTests.context()
+        let visitor = try await onReactor { reactor in
+            let side = Side()
+            let listener = Accepting { descriptor in
+                let link = TLSLink(.server(context), owner: side, tag: 0, reactor: reactor)!
+                link.expectPreface()
+                link.begin(reactor.poller.addStream(descriptor, connecting: false, owner: link, tag: 0)!)
+                side.link = link
+            }
+            let port = try listener.listen(reactor)
+            var options = TLSVisitOptions(port: Int(port), request: "inside")
+            options.preface = "before\n"
+            let asked = options
+            let visitor = try await offReactor { try TLSVisitor(asked) }
+            try await reactor.until("it is read") { side.received == Array("inside".utf8) }
+            #expect(side.preface == "before\n" && side.failures.isEmpty)
+            side.link = nil
+            return visitor
+        }
+        #expect(try visitor.read().end == "cut")
     }
 
     @Test func `a connection that is idle holds neither buffers nor records`() throws {
