@@ -164,11 +164,11 @@ final class Shard: @unchecked Sendable {
     /// Takes a listening socket over; its connections are dealt out to `peers`, this one among them.
     func listen(_ socket: ListeningSocket, peers: [Shard], _ completion: @escaping @Sendable () -> Void) {
         reactor.spawn { [self] in
-            let descriptor = Descriptor(socket.descriptor)
+            let number = socket.descriptor
             let isServed =
                 peers.count == 1
-                ? server.listen(descriptor, tag: socket.tag)
-                : server.listen(descriptor, tag: socket.tag, dealingTo: peers.map(\.server))
+                ? server.listen(Descriptor(number), tag: socket.tag)
+                : server.listen(Descriptor(number), tag: socket.tag, dealingTo: peers.map(\.server))
             precondition(isServed, "a new reactor has room for its listeners")
             completion()
         }

@@ -49,8 +49,9 @@ struct Overload {
     /// A level ends when lag and fill have been below this share of its bounds for `calm`.
     static let releaseShare = 0.8
     static let calm = Interval.milliseconds(500)
-    /// Over so much time the lag is averaged: one slow turn is no overload.
+    /// Over so much time the lag is averaged where it rises, and where it falls: one slow turn is no overload.
     static let lagWindow = Interval.seconds(1)
+    static let lagFallWindow = Interval.milliseconds(100)
 
     private(set) var level: UInt8 = 0
     /// The length of the loop's turns, averaged: how long an event waits.
@@ -65,7 +66,8 @@ struct Overload {
     mutating func observe(worked: Interval, waited: Interval, fill: Double, now: Instant) -> Bool {
         average(worked, waited)
         let before = level
-        let target = Self.level(lag: lag, fill: fill, share: 1)
+        // Behind a single stall the average is high for a while, though turns are short again.
+        let target = Self.level(lag: min(lag, worked), fill: fill, share: 1)
         if target > level {
             level += 1
             calmSince = nil
@@ -77,8 +79,11 @@ struct Overload {
 
     /// A long turn weighs as much as its length, and waiting shows that nothing waits.
     private mutating func average(_ worked: Interval, _ waited: Interval) {
-        let time = worked > lag ? worked : Interval(nanoseconds: worked.nanoseconds + waited.nanoseconds)
-        let weight = min(1, Double(time.nanoseconds) / Double(Self.lagWindow.nanoseconds))
+        let share =
+            worked > lag
+            ? worked.seconds / Self.lagWindow.seconds
+            : (worked.seconds + waited.seconds) / Self.lagFallWindow.seconds
+        let weight = min(1, share)
         let change = Double(worked.nanoseconds - lag.nanoseconds) * weight
         lag = Interval(nanoseconds: lag.nanoseconds + Int64(change))
     }

@@ -46,7 +46,7 @@ import Testing
         #expect(try QueueView(live).hasSeen("on-parcel"))
     }
 
-    private func gateway(unix path: String, _ environment: [String: String] = [:], port: Int? = nil) throws
+    private func start(unix path: String, _ environment: [String: String] = [:], port: Int? = nil) throws
         -> GatewayProcess
     {
         let port = try port ?? FreePort.next()
@@ -65,7 +65,7 @@ import Testing
     @Test(arguments: PollerKind.usable)
     func `the connections of a Unix socket go to all reactors in turn`(_ kind: PollerKind) throws {
         let folder = try TemporaryFolder()
-        let gateway = try gateway(unix: folder.path("s"), ["GATEWAY_IO_BACKEND": kind.rawValue])
+        let gateway = try start(unix: folder.path("s"), ["GATEWAY_IO_BACKEND": kind.rawValue])
         func turns(_ reactor: String) throws -> Double {
             try MetricsPage(gateway).value("gateway_reactor_loop_seconds_count", ["reactor": reactor])
         }
@@ -80,11 +80,11 @@ import Testing
     @Test func `a Unix socket has the mode that is set, and its file goes with the process`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path("s")
-        let usual = try gateway(unix: path)
+        let usual = try start(unix: path)
         #expect(try mode(path) == 0o660)
         try usual.terminate()
         #expect(!FileManager.default.fileExists(atPath: path))
-        let open = try gateway(unix: path, ["GATEWAY_UNIX_SOCKET_MODE": "606"])
+        let open = try start(unix: path, ["GATEWAY_UNIX_SOCKET_MODE": "606"])
         #expect(try mode(path) == 0o606)
         try open.terminate()
     }
@@ -92,10 +92,10 @@ import Testing
     @Test func `a socket file that nobody listens on is replaced, one that somebody does is left alone`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path("s")
-        let killed = try gateway(unix: path)
+        let killed = try start(unix: path)
         try killed.kill9()
         #expect(FileManager.default.fileExists(atPath: path))
-        let next = try gateway(unix: path)
+        let next = try start(unix: path)
         #expect(try RawHTTP(unixPath: path).exchange("GET", "/health").status == 200)
         let refused = try GatewayProcess(
             postgresURL: Services.shared.postgresURL, environment: ["GATEWAY_LISTENERS": "all=\(path)"],

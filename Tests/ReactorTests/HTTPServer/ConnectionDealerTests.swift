@@ -1,6 +1,5 @@
 // One listening socket for several reactors: its connections are dealt out in turn.
 
-import Dispatch
 import TestSupport
 import Testing
 
@@ -10,9 +9,9 @@ import Testing
     @Test func `connections go to the servers in turn, and each serves what it was dealt`() throws {
         let servers = try (0..<3).map { _ in try TestServer() }
         let listener = Handover(try Descriptor.listen(host: "127.0.0.1", port: 0, sharedPort: false))
-        let all = servers.map { $0.onReactor { SendableServer($0) } }
+        let all = servers.map { $0.onReactor { $0 } }
         let isServed = servers[0].onReactor { server in
-            server.listen(listener.take(), tag: 7, dealingTo: all.map(\.server))
+            server.listen(listener.take(), tag: 7, dealingTo: all)
         }
         #expect(isServed)
         let clients = try (0..<12).map { _ in try RawHTTP(port: Int(listener.boundPort)) }
@@ -23,10 +22,4 @@ import Testing
         for client in clients { #expect(try client.exchange("GET", "/echo").status == 200) }
         for server in servers { server.stop() }
     }
-}
-
-/// A server on its way to another reactor's thread. `@unchecked Sendable`: it is only used there to be posted to.
-private struct SendableServer: @unchecked Sendable {
-    let server: HTTPServer
-    init(_ server: HTTPServer) { self.server = server }
 }

@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `a patient drain closes a connection with its next answer, or when it stays silent`() throws {
-        let server = try TestServer { $0.lingerTimeout = .milliseconds(200) }
+        let server = try TestServer { $0.lingerTimeout = .seconds(10) }
         let (talking, silent) = (try server.client(), try server.client())
         for client in [talking, silent] { #expect(try client.exchange("GET", "/echo").status == 200) }
         server.onReactor { [handler = server.handler] server in
