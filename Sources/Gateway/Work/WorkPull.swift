@@ -106,14 +106,16 @@ struct WorkQuery {
         for end in 0...list.byteCount where end == list.byteCount || list.byte(at: end) == UInt8(ascii: ",") {
             let name = list.extracting(start..<end)
             start = end + 1
+            // Empty ones are passed over, and count: what is sent is bounded, not what is left of it.
+            guard lists.nameCount < platformsMax else {
+                throw .invalidRequest("platforms: expected at most 64", .text("parameter", "platforms"))
+            }
+            lists.nameCount += 1
             if name.isEmpty { continue }
             guard TaskBody.isPlatform(name) else {
                 throw .invalidRequest(
                     "platforms: expected names of 1 to 64 characters of [A-Za-z0-9._:-]",
                     .text("parameter", "platforms"))
-            }
-            guard lists.platformCount < platformsMax else {
-                throw .invalidRequest("platforms: expected at most 64", .text("parameter", "platforms"))
             }
             lists.platforms.append(name)
             lists.platforms.append(0)
@@ -127,6 +129,8 @@ struct WorkQueryLists: ~Copyable {
     /// Names one after the other, each ended by a NUL.
     var platforms = ByteBuffer()
     var platformCount = 0
+    /// Names as they were sent, empty ones among them.
+    fileprivate var nameCount = 0
     var pollID = ByteBuffer()
     /// The parameter being read, decoded.
     fileprivate var value = ByteBuffer()
@@ -135,6 +139,7 @@ struct WorkQueryLists: ~Copyable {
         platforms.clear()
         pollID.clear()
         platformCount = 0
+        nameCount = 0
     }
 }
 

@@ -68,6 +68,11 @@ import Testing
         #expect(problem?.status == 400)
     }
 
+    @Test func `names of platforms count, empty or not`() throws {
+        #expect(try read(String(repeating: "platforms=&", count: 64)).platforms == [])
+        #expect(throws: Problem.self) { try read(String(repeating: "platforms=&", count: 65)) }
+    }
+
     @Test func `64 platforms are the most, and lists start anew with each request`() throws {
         let names = (0..<64).map { "p\($0)" }
         #expect(try read("platforms=\(names.joined(separator: ","))").platforms == names)
