@@ -30,15 +30,15 @@ cpu_ns() { # PID
 
 readonly LOAD_SECONDS_MAX=120
 
-# Runs gateway-bench on the load's core; its report is $report, else $work/report.json. More errors than one in a hundred end the run.
+# Runs gateway-bench on the load's core; its report is $work/report.json. More errors than one in a hundred end the run.
 bench() { # COMMAND ARGUMENTS…
-    timeout --foreground "$LOAD_SECONDS_MAX" taskset -c "$LOAD_CORES" "$bench_tool" "$@" --quiet --json "${report:-$work/report.json}" 2>"$work/bench.log" ||
+    timeout --foreground "$LOAD_SECONDS_MAX" taskset -c "$LOAD_CORES" "$bench_tool" "$@" --quiet --json "$work/report.json" 2>"$work/bench.log" ||
         die "gateway-bench $1 failed, or took too long: $(tail -n 3 "$work/bench.log")"
 }
 
 # A number of the report, by its path of names: server.cpuMicrosPerRequest
 reported() { # PATH
-    python3 - "${report:-$work/report.json}" "$1" <<'END'
+    python3 - "$work/report.json" "$1" <<'END'
 import functools, json, sys
 report = json.load(open(sys.argv[1]))
 value = functools.reduce(lambda found, name: (found or {}).get(name), sys.argv[2].split("."), report)

@@ -88,7 +88,13 @@ start_uring() {
 
 # Over epoll: with io_uring the CPU of a heartbeat shows up in Redis as well, and a reactor alone would tell too little.
 start_one() { start_kept one GATEWAY_REACTORS=1 GATEWAY_IO_BACKEND=epoll; }
-start_other() { start_kept other GATEWAY_REACTORS=1 GATEWAY_IO_BACKEND=epoll; }
+start_left() { start_kept left GATEWAY_REACTORS=1 GATEWAY_IO_BACKEND=epoll; }
+
+# On the port of the other, among whose connections the kernel shares out what comes.
+start_right() {
+    shared_port=${port_of[left]} start_kept right GATEWAY_REACTORS=1 GATEWAY_IO_BACKEND=epoll
+}
+
 start_two() { start_kept two GATEWAY_REACTORS=2 GATEWAY_IO_BACKEND=epoll; }
 
 # --- others ---

@@ -25,19 +25,17 @@ turn_reactors() {
     done
 }
 
-# Two gateways of one reactor each, which share nothing but the machine and Redis: what two reactors can be held to.
+# Two gateways of one reactor each on one port: the same load meets two threads that share nothing.
 turn_apart() {
-    local name measured pid
-    for name in one other; do has "$name"; done
-    for name in one other; do
-        report=$work/$name.json bench heartbeat --url "http://127.0.0.1:${port_of[$name]}" --connections "$CONNECTIONS" \
-            --duration "${MEASURE_SECONDS}s" --warmup "${WARMUP_SECONDS}s" --server-pid "${pid_of[$name]}" &
-        pid=$!
-        [[ $name == other ]] || measured=$pid
-    done
-    wait "$measured" && wait "$pid" || die "two loads at once: $(tail -n 3 "$work/bench.log")"
-    note apart_us "$(for name in one other; do report=$work/$name.json reported server.cpuMicrosPerRequest; done |
-        awk '{ sum += $1 } END { printf "%.3f", sum / NR }')"
+    local before rate
+    has left && has right
+    before=$(($(cpu_ns "${pid_of[left]}") + $(cpu_ns "${pid_of[right]}")))
+    bench heartbeat --url "http://127.0.0.1:${port_of[left]}" --connections "$((2 * CONNECTIONS))" --duration "${MEASURE_SECONDS}s" \
+        --warmup "${WARMUP_SECONDS}s"
+    rate=$(reported achievedRate)
+    # Warm-up included, at the rate of what was measured.
+    note apart_us "$(awk -v ns="$(($(cpu_ns "${pid_of[left]}") + $(cpu_ns "${pid_of[right]}") - before))" -v rate="$rate" \
+        -v seconds="$MEASURE_SECONDS" -v warm="$WARMUP_SECONDS" 'BEGIN { printf "%.3f", ns / 1000 / rate / (seconds + warm) }')"
 }
 
 # --- results ---
