@@ -181,6 +181,24 @@ import Testing
         }
     }
 
+    @Test func `more requests than may wait for one look are refused, and it answers those that wait`() throws {
+        let services = try PrivateServices()
+        let fleet = try FleetFixture(1, redisURL: services.redisURL, postgresURL: services.postgresURL)
+        services.pause(.redis)
+        defer { services.resume(.redis) }
+        let http = try RawHTTP(port: fleet[0].port, timeoutSeconds: 60)
+        let token = TestSupport.GatewayProcess.opsToken
+        let request = "GET /ops/api/overview HTTP/1.1\r\nHost: x\r\nX-Ops-Token: \(token)\r\n\r\n"
+        try http.send(String(repeating: request, count: 300))
+        try eventually("44 are refused", deadlineSeconds: 30) {
+            try fleet[0].metric("gateway_requests_total", ["route": "/ops/api/overview", "status": "503"]) == 44
+        }
+        services.resume(.redis)
+        let statuses = try (0..<300).map { _ in try http.readResponse().status }
+        #expect(statuses.prefix(256).allSatisfy { $0 == 200 })
+        #expect(statuses.dropFirst(256).allSatisfy { $0 == 503 })
+    }
+
     // MARK: The fleet's filters
 
     @Test func `workers are found by how their ids begin and by whether they live, page by page`() throws {

@@ -14,6 +14,25 @@ const LINES = 4;
 /** A description for those who do not see it changes this often at most. */
 const LABEL_MS = 15000;
 
+/** Points that are averaged into one, so that a line of five minutes is none of hairs. */
+const averagedIn = (spanMs) => (spanMs >= 300000 ? 4 : spanMs >= 120000 ? 2 : 1);
+
+/** Rows of a moment and its values, `count` points averaged into each: always the same, so that a line stands still. */
+function averaged(points, ofs, count) {
+  const groups = [];
+  let last = null;
+  for (const point of points) {
+    const number = Math.floor(point.number / count);
+    if (number !== last) groups.push([]);
+    groups[groups.length - 1].push(point);
+    last = number;
+  }
+  return groups.map((group) => ({ at: group[group.length - 1].at, values: ofs.map((of) => {
+    const known = group.map(of).filter((value) => value !== null);
+    return known.length > 0 ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  }) }));
+}
+
 /** The next round number for an axis of `LINES` steps. */
 function roundUp(value) {
   const step = value / LINES;
@@ -64,13 +83,13 @@ export class Chart {
     this.width = this.svg.clientWidth;
     if (this.width < 80) return;
     setAttribute(this.svg, "viewBox", `0 0 ${this.width} ${HEIGHT}`);
-    const heights = this.points.map((point) => this.series.map((one) => one.of(point) ?? 0));
-    const highest = Math.max(this.floor, ...heights.map((values) =>
-      this.isStacked ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values)));
+    this.rows = averaged(this.points, this.series.map((one) => one.of), averagedIn(this.spanMs));
+    const highest = Math.max(this.floor, ...this.rows.map(({ values }) =>
+      (this.isStacked ? values.reduce((sum, value) => sum + value, 0) : Math.max(...values))));
     this.top = roundUp(highest);
     this.drawGrid();
     this.series.forEach((_, index) => setAttribute(this.paths[index], "d",
-      this.isStacked ? this.area(heights, index) : this.line(index)));
+      this.isStacked ? this.area(index) : this.line(index)));
     this.read();
   }
 
@@ -91,30 +110,31 @@ export class Chart {
       s("text", { x: this.width - EDGE.right, y: HEIGHT - 4, "text-anchor": "end", text: "now" }));
   }
 
-  /** Runs of points without a gap between them; `isKnown` says which count. */
-  runs(isKnown) {
+  /** Runs of rows without a gap between them, of a series that has a value there. */
+  runs(index) {
     const runs = [];
+    const gapMs = GAP_MS * averagedIn(this.spanMs);
     let last = -Infinity;
-    this.points.forEach((point, index) => {
-      if (!isKnown(point) || this.x(point.at) < EDGE.left) return;
-      if (point.at - last > GAP_MS) runs.push([]);
-      runs[runs.length - 1].push(index);
-      last = point.at;
-    });
+    for (const row of this.rows) {
+      if (row.values[index] === null || this.x(row.at) < EDGE.left) continue;
+      if (row.at - last > gapMs) runs.push([]);
+      runs[runs.length - 1].push(row);
+      last = row.at;
+    }
     return runs;
   }
 
+  spot(row, value) { return `${this.x(row.at).toFixed(1)} ${this.y(value).toFixed(1)}`; }
+
   line(index) {
-    const { of } = this.series[index];
-    const spot = (at) => `${this.x(this.points[at].at).toFixed(1)} ${this.y(of(this.points[at])).toFixed(1)}`;
-    return this.runs((point) => of(point) !== null).map((run) => `M${run.map(spot).join("L")}`).join("");
+    return this.runs(index).map((run) => `M${run.map((row) => this.spot(row, row.values[index])).join("L")}`).join("");
   }
 
-  area(heights, index) {
-    const level = (at, count) => heights[at].slice(0, count).reduce((sum, value) => sum + value, 0);
-    const spot = (count) => (at) => `${this.x(this.points[at].at).toFixed(1)} ${this.y(level(at, count)).toFixed(1)}`;
-    return this.runs(() => true).map((run) =>
-      `M${run.map(spot(index + 1)).join("L")}L${[...run].reverse().map(spot(index)).join("L")}Z`).join("");
+  area(index) {
+    const edge = (run, count) => run.map((row) =>
+      this.spot(row, row.values.slice(0, count).reduce((sum, value) => sum + value, 0)));
+    return this.runs(index).map((run) =>
+      `M${edge(run, index + 1).join("L")}L${edge(run, index).reverse().join("L")}Z`).join("");
   }
 
   /** Shows the values of the moment pointed at, else of the last. */
@@ -148,11 +168,11 @@ export class Sparkline {
   }
 
   update(points, now, spanMs) {
-    const values = points.map((point) => this.of(point)).filter((value) => value !== null);
-    const top = Math.max(...values, 1e-9);
-    const known = points.filter((point) => this.of(point) !== null && now - point.at <= spanMs);
-    const spots = known.map((point) =>
-      `${(100 - (now - point.at) / spanMs * 100).toFixed(1)} ${(22 - this.of(point) / top * 20).toFixed(1)}`);
+    const rows = averaged(points, [this.of], averagedIn(spanMs))
+      .filter((row) => row.values[0] !== null && now - row.at <= spanMs);
+    const top = Math.max(...rows.map((row) => row.values[0]), 1e-9);
+    const spots = rows.map((row) =>
+      `${(100 - (now - row.at) / spanMs * 100).toFixed(1)} ${(22 - row.values[0] / top * 20).toFixed(1)}`);
     setAttribute(this.path, "d", spots.length > 0 ? `M${spots.join("L")}` : "");
   }
 }

@@ -65,6 +65,7 @@ export class Rates {
     this.routes = new Map();
     this.upstreams = new Map();
     this.cpu = null;
+    this.taken = 0;
     this.window = [];
   }
 
@@ -132,9 +133,13 @@ export class Rates {
     }
     const queues = Object.values(data.kinds).map((kind) => kind.queue);
     const total = (name) => queues.every((queue) => queue) ? queues.reduce((sum, queue) => sum + queue[name], 0) : null;
-    return { at, requests, p50: this.p50, p99: this.p99, ...step.sums, ready: total("ready"), inWork: total("leased"),
-      delayed: total("delayed"), dead: total("dead"), alive: total("workers_alive"), known: total("workers"),
-      oldest: queues.every((queue) => queue) ? Math.max(...queues.map((queue) => queue.oldest_seconds)) : null };
+    this.taken += 1;
+    return {
+      number: this.taken, at, requests, p50: this.p50, p99: this.p99, ...step.sums,
+      ready: total("ready"), inWork: total("leased"), delayed: total("delayed"), dead: total("dead"),
+      alive: total("workers_alive"), known: total("workers"),
+      oldest: queues.every((queue) => queue) ? Math.max(...queues.map((queue) => queue.oldest_seconds)) : null,
+    };
   }
 
   /** How much of the past there is to show. */
