@@ -1,6 +1,9 @@
 #include "creactor/blocking.h"
 
+#include "creactor/socket.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -95,6 +98,20 @@ int cr_blocking_open(
         cr_blocking_close(connection);
         return status;
     }
+    *result = connection;
+    return 0;
+}
+
+int cr_blocking_open_unix(const char *path, int timeout_ms, struct cr_blocking **result) {
+    int descriptor = cr_connect_unix(path);
+    if (descriptor < 0) return descriptor;
+    int status = fcntl(descriptor, F_SETFL, 0) < 0 ? -errno : set_timeouts(descriptor, timeout_ms);
+    struct cr_blocking *connection = status == 0 ? calloc(1, sizeof *connection) : NULL;
+    if (!connection) {
+        close(descriptor);
+        return status < 0 ? status : -ENOMEM;
+    }
+    connection->descriptor = descriptor;
     *result = connection;
     return 0;
 }

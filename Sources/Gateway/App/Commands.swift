@@ -100,9 +100,12 @@ struct CheckConfigCommand: ParsableCommand {
     @Flag(help: "Print the table of all settings (Markdown) instead.")
     var reference = false
 
+    @Flag(help: "Print all settings with their defaults, as a .env file in which nothing is set, instead.")
+    var example = false
+
     func run() throws {
-        if reference {
-            writeLine(GatewayConfiguration.reference(), to: 1)
+        if reference || example {
+            writeLine(reference ? GatewayConfiguration.reference() : GatewayConfiguration.dotEnvExample(), to: 1)
             return
         }
         let loaded = options.load(environment: ProcessInfo.processInfo.environment)

@@ -20,6 +20,16 @@ extension GatewayConfiguration {
         }
         return (["| variable | default | | allowed |", "| --- | --- | --- | --- |"] + rows).joined(separator: "\n")
     }
+
+    /// The table as a `.env` file in which nothing is set: `.env.example` of the checkout.
+    static func dotEnvExample() -> String {
+        let defaults = GatewayConfiguration()
+        return settings.map { setting in
+            let help = setting.help.prefix(1).uppercased() + setting.help.dropFirst()
+            let file = setting.secrecy == .open ? "" : " Or \(setting.fileName), a file that holds it."
+            return "# \(help): \(setting.allowed).\(file)\n#\(setting.name)=\(setting.show(defaults) ?? "")"
+        }.joined(separator: "\n\n")
+    }
 }
 
 extension GatewayConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

@@ -10,7 +10,7 @@ struct GatewayCommand: ParsableCommand {
         version: BuildInfo.version,
         subcommands: [
             ServeCommand.self, CheckConfigCommand.self, TokenCommand.self, MigrateCommand.self, EnqueueCommand.self,
-            ImportLegacyCommand.self, APIKeyCommand.self,
+            ImportLegacyCommand.self, APIKeyCommand.self, HealthCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)
 }

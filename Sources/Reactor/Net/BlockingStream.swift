@@ -33,6 +33,14 @@ public struct BlockingStream: ~Copyable {
         self.connection = connection
     }
 
+    /// The same over a Unix socket.
+    public init(path: String, timeoutMs: Int) throws(SystemError) {
+        var connection: OpaquePointer?
+        let status = cr_blocking_open_unix(path, Int32(timeoutMs), &connection)
+        guard status == 0, let connection else { throw SystemError(number: -status) }
+        self.connection = connection
+    }
+
     deinit { cr_blocking_close(connection) }
 
     /// Sends all bytes.

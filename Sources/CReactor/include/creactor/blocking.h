@@ -19,6 +19,9 @@ void cr_trust_free(struct cr_trust *trust);
 int cr_blocking_open(
     const char *host, uint16_t port, struct cr_trust *trust, int timeout_ms, struct cr_blocking **connection);
 
+/* The same over a Unix socket, plain. */
+int cr_blocking_open_unix(const char *path, int timeout_ms, struct cr_blocking **connection);
+
 /* Writes all bytes. Returns 0 or -errno. SIGPIPE must be blocked or ignored. */
 int cr_blocking_write(struct cr_blocking *connection, const void *bytes, size_t count);
 
