@@ -22,8 +22,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libhiredis0.14 libpq5 libssl3 liburing2 \
     && rm -rf /var/lib/apt/lists/* \
-    && groupadd --system --gid 10001 gateway \
-    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gateway \
+    && groupadd --gid 10001 gateway \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gateway \
     && install -d --owner=gateway --group=gateway --mode=750 /var/lib/taxlien-gateway /var/lib/taxlien-gateway/raw
 COPY --from=build /out/gateway /usr/local/bin/gateway
 LABEL org.opencontainers.image.title="taxlien-gateway" \
