@@ -40,6 +40,7 @@ let settingCases: [SettingCase] = [
     .init(
         "LISTENERS", nil, "public=0.0.0.0:8080,ops=/run/ops.sock+plain", not: "admin=1.2.3.4:5",
         "\"admin\" is no surface; allowed is a comma-separated list of surface=host:port"),
+    .init("UNIX_SOCKET_MODE", "660", "600", not: "1000", "not an octal mode; allowed is an octal number from 0 to 777"),
     .init("REACTORS", nil, "4", not: "0", "out of range; allowed is a whole number from 1 to 256"),
     .init("IO_BACKEND", "auto", "io_uring", not: "kqueue", "not a choice; allowed is one of auto, epoll, io_uring"),
     .init(
@@ -65,6 +66,7 @@ let settingCases: [SettingCase] = [
     .init("FIREBASE_JWKS_REFETCH_SECONDS", "30", "0.5", not: "0", "allowed is seconds from 0.1 to 3600"),
     .init("CREDENTIAL_CACHE_SECONDS", "300", "12.5", not: "301", "out of range; allowed is seconds from 0 to 300"),
     .init("TRUSTED_PROXIES", nil, "10.0.0.0/8,::1", not: "10.0.0.1/8", "has bits set past its prefix"),
+    .init("PROXY_PROTOCOL", nil, "parcel,public", not: "admin", "\"admin\" is no surface; allowed is"),
     .init(
         "PARSER_SERVICE_URL", nil, "http://a:8000,https://b/base/", as: "http://a:8000,https://b/base",
         not: "http://", "no host"),
