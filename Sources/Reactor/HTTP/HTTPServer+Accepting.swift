@@ -13,7 +13,11 @@ extension HTTPServer: ListenerOwner {
         }
         acceptedCount += 1
         guard let index = adopt(descriptor, peer: peer, tag: tag) else { return counter.left(peer) }
-        connections.at(index).pointee.owesProxyHeader = handler.expectsProxyHeader(listener: tag, peer: peer)
+        if handler.expectsProxyHeader(listener: tag, peer: peer) {
+            connections.at(index).pointee.owesProxyHeader = true
+            // The header comes before TLS.
+            connections.at(index).pointee.stream.tls?.expectPreface()
+        }
         handler.connectionChanged(listener: tag, isOpen: true)
         rearm(index)
     }

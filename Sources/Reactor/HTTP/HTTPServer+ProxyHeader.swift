@@ -18,8 +18,13 @@ extension HTTPServer {
             guard let header = found else { return }
             reactor.buffers.give(exchange(&connection.pointee.input, for: ByteBuffer()))
             connection.pointee.owesProxyHeader = false
-            guard adopt(header.client, index) else { return }
             let rest = bytes.extracting(header.byteCount - before..<bytes.byteCount)
+            let id = connections.id(at: index)
+            let isAdmitted = adopt(header.client, index)
+            guard connections.isLive(id) else { return }
+            // One that is told that there is no room is told so by TLS.
+            if let tls = connections.at(index).pointee.stream.tls { return tls.begin(with: rest) }
+            if !isAdmitted { return }
             if rest.byteCount > 0 { received(rest, tag: index) }
         } catch {
             close(index)

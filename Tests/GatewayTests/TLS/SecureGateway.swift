@@ -30,14 +30,17 @@ final class SecureGateway: Sendable {
     }
 
     /// A GET over TLS, with a certificate where one is given.
+    /// - Parameter preface: sent before TLS begins.
     func get(
-        _ target: String, port: Int, headers: [(String, String)] = [], as client: TestCertificates.Pair? = nil
+        _ target: String, port: Int, headers: [(String, String)] = [], as client: TestCertificates.Pair? = nil,
+        preface: String? = nil
     ) throws -> TLSVisit {
         let lines = headers.map { "\($0): \($1)\r\n" }.joined()
         var options = TLSVisitOptions(
             port: port, ca: try TestCertificates.shared.authority.certificate,
             request: "GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(lines)\r\n")
         if let client { options.present(client) }
+        options.preface = preface
         return try TLSPeers.visit(options)
     }
 

@@ -53,6 +53,25 @@ import Testing
         #expect(refused.text.contains("unable to get local issuer certificate"), "\(refused.text)")
     }
 
+    @Test func `a PROXY header comes before TLS, and says who the client is`() throws {
+        let upstream = try TestUpstream { _ in .respond(200, headers: [], body: "{}") }
+        let fleet = try SecureGateway([
+            "GATEWAY_PARSER_SERVICE_URL": upstream.url, "GATEWAY_PROXY_PROTOCOL": "public",
+            "GATEWAY_TRUSTED_PROXIES": "127.0.0.1",
+        ])
+        let header = "PROXY TCP4 203.0.113.7 192.0.2.1 4711 443\r\n"
+        #expect(try fleet.get("/v1/properties/1", port: fleet.allPort, preface: header).status == 200)
+        #expect(upstream.requests.last?.header("X-Forwarded-For") == "203.0.113.7")
+        // A handshake in its place is no header, and costs its connection.
+        #expect(try fleet.get("/v1/properties/2", port: fleet.allPort).status == nil)
+        // A listener of workers alone expects none.
+        let client = try TestCertificates.shared.client
+        let known = try fleet.get(
+            "/internal/work", port: fleet.workerPort, headers: SecureGateway.worker, as: client)
+        #expect(known.status == 200)
+        #expect(upstream.requestCount == 1)
+    }
+
     @Test func `the published keys are fetched over https`() async throws {
         let mint = try await TokenMint("key-1")
         let folder = try TemporaryFolder()
