@@ -6,15 +6,17 @@ import Testing
 
 @testable import Gateway
 
-private let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
+private enum Browser {
+    static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+}
 
-@Suite(.enabled(if: browser != nil, "needs chromium: scripts/install --tests"))
+@Suite(.enabled(if: Browser.path != nil, "needs chromium: scripts/install --tests"))
 struct DocsPageTests {
     @Test func `the page shows every operation, and opens the one that its address names`() throws {
         let folder = try TemporaryFolder()
         let page = try ChildProcess.run(
-            try #require(browser),
+            try #require(Browser.path),
             [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=20000",
                 "--user-data-dir=\(folder.path("profile"))", "--dump-dom",
