@@ -27,40 +27,13 @@ final class OpsHandlers: @unchecked Sendable {
     func ready(_ request: borrowing Request) {
         let exchange = request.exchange
         reactor.spawn { [self] in
-            let redis = await redisState()
-            let postgres = await postgresState()
-            let storage = await storageState()
-            answerReady(exchange, [("redis", redis), ("postgres", postgres), ("raw_storage", storage)])
+            let found = await Dependencies.look(redis, postgres, shared.rawFiles)
+            answerReady(
+                exchange, [("redis", found.redis), ("postgres", found.postgres), ("raw_storage", found.storage)])
         }
     }
 
-    private struct Dependency {
-        /// nil: it does not answer.
-        var latency: Interval?
-    }
-
-    private func redisState() async -> Dependency {
-        do {
-            return Dependency(latency: try await redis.ping())
-        } catch {
-            return Dependency()
-        }
-    }
-
-    private func postgresState() async -> Dependency {
-        do {
-            return Dependency(latency: try await postgres.ping())
-        } catch {
-            return Dependency()
-        }
-    }
-
-    private func storageState() async -> Dependency {
-        let start = Instant.read()
-        return await shared.rawFiles.check() == nil ? Dependency(latency: Instant.read() - start) : Dependency()
-    }
-
-    private func answerReady(_ exchange: SlotID, _ dependencies: [(name: StaticString, state: Dependency)]) {
+    private func answerReady(_ exchange: SlotID, _ dependencies: [(name: StaticString, state: Dependencies.State)]) {
         let isReady = !shared.life.isDraining && dependencies.allSatisfy { $0.state.latency != nil }
         server.respond(
             exchange, status: isReady ? 200 : 503,
@@ -81,16 +54,11 @@ final class OpsHandlers: @unchecked Sendable {
             })
     }
 
-    private static func write(_ state: Dependency, _ json: inout JSONWriter, _ out: inout ByteBuffer) {
+    private static func write(_ state: Dependencies.State, _ json: inout JSONWriter, _ out: inout ByteBuffer) {
         json.openObject(&out)
         json.key("status", &out)
         json.string(state.latency == nil ? "unavailable" : "ok", &out)
-        json.key("latency_ms", &out)
-        if let latency = state.latency {
-            json.number((Double(latency.nanoseconds) / 1e4).rounded() / 100, &out)
-        } else {
-            json.null(&out)
-        }
+        state.writeLatency(&json, &out)
         json.closeObject(&out)
     }
 

@@ -73,7 +73,8 @@ extension OpsOverview {
 
     /// - Parameter connected: tells of a loss at once, before the next check does.
     private func write(
-        _ name: StaticString, _ check: Check?, connected: MetricID?, lost: MetricID?, _ json: inout JSONWriter,
+        _ name: StaticString, _ check: Dependencies.State?, connected: MetricID?, lost: MetricID?,
+        _ json: inout JSONWriter,
         _ out: inout ByteBuffer
     ) {
         let connections = connected.map { shards.sum(of: $0) }
@@ -87,12 +88,7 @@ extension OpsOverview {
         } else {
             json.string(check == nil ? "unknown" : "ok", &out)
         }
-        json.key("latency_ms", &out)
-        if let latency = check?.latency {
-            json.number((Double(latency.nanoseconds) / 1e4).rounded() / 100, &out)
-        } else {
-            json.null(&out)
-        }
+        (check ?? Dependencies.State()).writeLatency(&json, &out)
         if let connections { json.member("reactors_connected", connections, &out) }
         if let lost { json.member("connections_lost", shards.sum(of: lost), &out) }
         json.closeObject(&out)

@@ -13,12 +13,6 @@ final class OpsOverview: @unchecked Sendable {
     static let waitingMax = 256
     static let platformsMax = 200
 
-    /// What became of the last look at a dependency.
-    struct Check {
-        /// nil: it does not answer.
-        var latency: Interval?
-    }
-
     let shared: SharedState
     let reactor: Reactor
     private let server: HTTPServer
@@ -29,7 +23,7 @@ final class OpsOverview: @unchecked Sendable {
     private(set) var figures: [QueueFigures?] = []
     private var figuresRead: Instant?
     private var waiting: [SlotID] = []
-    private(set) var checks: (redis: Check, postgres: Check, storage: Check)?
+    private(set) var checks: Dependencies?
     private var checksBegun: Instant?
     private var isChecking = false
 
@@ -80,28 +74,8 @@ final class OpsOverview: @unchecked Sendable {
         if let checksBegun, reactor.now - checksBegun < Self.checkInterval { return }
         (isChecking, checksBegun) = (true, reactor.now)
         reactor.spawn { [self] in
-            let redis = await checkRedis()
-            let postgres = await checkPostgres()
-            let begun = Instant.read()
-            let storage = await shared.rawFiles.check() == nil ? Check(latency: Instant.read() - begun) : Check()
-            checks = (redis, postgres, storage)
+            checks = await Dependencies.look(redis, postgres, shared.rawFiles)
             isChecking = false
-        }
-    }
-
-    private func checkRedis() async -> Check {
-        do {
-            return Check(latency: try await redis.ping())
-        } catch {
-            return Check()
-        }
-    }
-
-    private func checkPostgres() async -> Check {
-        do {
-            return Check(latency: try await postgres.ping())
-        } catch {
-            return Check()
         }
     }
 }
