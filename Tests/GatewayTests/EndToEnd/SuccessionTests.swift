@@ -95,7 +95,7 @@ private final class NotifySocket {
     func take() -> [String] {
         var texts: [String] = []
         var bytes = [UInt8](repeating: 0, count: 4096)
-        while case let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT.rawValue)), count > 0 {
+        while case let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT)), count > 0 {
             texts.append(String(decoding: bytes[..<count], as: UTF8.self))
         }
         return texts
