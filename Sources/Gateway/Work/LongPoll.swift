@@ -11,8 +11,9 @@
 import Reactor
 
 final class LongPoll: RedisFlightOwner, TimerOwner, TurnParticipant {
-    /// Half of Redis' own bound: batches and tasks find room beside any number of pulls.
-    static let flightsMax = 2048
+    /// A quarter of Redis' own bound: batches and tasks find room beside any number of pulls, and these alone are no overload
+    /// (`Overload.fillBounds`).
+    static let flightsMax = 1024
     static let tick = Interval.seconds(1)
     static let probeTicks = 5
     /// Redis away for as many ticks: those who wait are told so.
