@@ -172,6 +172,9 @@ int cr_notify(const char *text) {
     if (path[0] == '@') address.sun_path[0] = 0;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
+    /* A manager that does not listen shall keep nobody from serving. */
+    struct timeval patience = {.tv_sec = CR_NOTIFY_SECONDS_MAX};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
     ssize_t n = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
     int status = n < 0 ? -errno : 1;

@@ -75,6 +75,8 @@ def visit(context, options, session):
     try:
         connection = Connection(context, options, session)
         connection.run(connection.tls.do_handshake)
+        if connection.tls.version() is None:
+            raise ConnectionResetError("cut within the handshake")
         told.update(
             version=connection.tls.version(), alpn=connection.tls.selected_alpn_protocol(),
             resumed=connection.tls.session_reused,

@@ -156,7 +156,11 @@ class Page:
     # --- as a person ---
 
     def click(self, selector):
-        """A real click, at the middle of the element: one that is covered or off the page is not hit."""
+        """A real click, at the middle of the element: one that is covered or off the page is not hit. A row that moved while
+        the mouse was on its way is clicked again."""
+        wait_for(f"{selector} is hit", lambda: self.hits(selector))
+
+    def hits(self, selector):
         quoted = json.dumps(selector)
         spot = wait_for(f"{selector} can be clicked", lambda: self.run(f"""(() => {{
             const node = document.querySelector({quoted});
@@ -164,9 +168,15 @@ class Page:
             node.scrollIntoView({{ block: "center", behavior: "instant" }});
             const box = node.getBoundingClientRect();
             const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-            return node.contains(document.elementFromPoint(x, y)) ? [x, y] : null; }})()"""))
+            if (!node.contains(document.elementFromPoint(x, y))) return null;
+            window.clickHit = false;
+            addEventListener("click", (event) => {{ window.clickHit = node.contains(event.target); }},
+                {{ once: true, capture: true }});
+            return [x, y]; }})()"""))
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=spot[0], y=spot[1], button="left", clickCount=1)
+        # A click that changed the page took the note with it.
+        return self.run("window.clickHit") is not False
 
     def type(self, text):
         self.call("Input.insertText", text=text)

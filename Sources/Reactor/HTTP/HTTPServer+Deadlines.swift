@@ -45,8 +45,10 @@ extension HTTPServer: TimerOwner {
         if deadline > reactor.now { return arm(id.index, deadline) }
         switch expiry {
         case .idle where isDraining:
-            // A request that is on its way meanwhile must not meet a reset.
+            // A request that is on its way meanwhile must not meet a reset. This turn's end closes the connection, or has it
+            // linger; its deadline is past until then, and must not fire again in this turn.
             endReading(id.index)
+            return arm(id.index, reactor.now + limits.lingerTimeout)
         case .idle, .stuck, .lingering:
             return close(id.index)
         case .head:

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* The first of the descriptors that a process is born with; the others follow it. */
-enum { CR_INHERITED_FIRST = 3, CR_INHERITED_MAX = 1024 };
+enum { CR_INHERITED_FIRST = 3, CR_INHERITED_MAX = 1024, CR_NOTIFY_SECONDS_MAX = 5 };
 
 /* How many descriptors were passed to this very process; their names, separated by colons, are written to `names`. Takes
  * the variables out of the environment, so that no child takes them for its own. */
@@ -42,7 +42,7 @@ int cr_pipe(int ends[2]);
 int cr_pipe_tell(int fd);
 int cr_pipe_hear(int fd, int timeout_ms);
 
-/* Sends `text` to NOTIFY_SOCKET: 1, 0 where nobody wants to know, or -errno. */
+/* Sends `text` to NOTIFY_SOCKET, waiting no longer than CR_NOTIFY_SECONDS_MAX: 1, 0 where nobody wants to know, or -errno. */
 int cr_notify(const char *text);
 
 /* Whether a path names a socket, and which: its device and number. 1 or 0. */
