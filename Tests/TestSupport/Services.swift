@@ -88,7 +88,7 @@ public final class Services: Sendable {
     private let nextRedisDatabase = Atomic<Int>(1)
     private let nextPostgresDatabase = Atomic<Int>(1)
     /// As many as scripts/services configures; 0 is nobody's.
-    private static let redisDatabaseCount = 256
+    private static let redisDatabaseCount = 1024
 
     private init() {
         do {
