@@ -18,6 +18,7 @@ struct Dependencies {
     static func look(_ redis: RedisClient, _ postgres: PostgresClient, _ rawFiles: RawFiles) async -> Dependencies {
         // `try?`: why one does not answer is in the log of its connection.
         let redisLatency = try? await redis.ping()
+        // `try?`: likewise.
         let postgresLatency = try? await postgres.ping()
         let begun = Instant.read()
         let isStored = await rawFiles.check() == nil

@@ -115,8 +115,8 @@ import Testing
             limits.flightsMax = 1
             limits.callersMax = 2
             let client = try await reactor.connected(endpoint, limits: limits)
-            let log = FlightLog()
-            #expect(client.submit(owner: log, tag: 0) { $0.command("PING") })
+            // Its reply takes two seconds, so that nobody gets room before all stand in line.
+            #expect(client.submit(owner: FlightLog(), tag: 0) { $0.command("BLPOP", "nothing", "2") })
             let waiting = ["first", "second"].map { text in
                 Task(executorPreference: reactor.executor) {
                     try await client.command("ECHO", .string(text)).text
