@@ -86,14 +86,18 @@ results() { # NAME ITEMS
     note "$1_postgres_us" "$(postgres_row_us "$before")"
 }
 
+# All cores are free for all, as they are for COPY.
 turn_results() {
+    local LOAD_CORES=$ALL_CORES
     has epoll
     pin "$ALL_CORES" "${pid_of[epoll]}"
+    pin "$ALL_CORES" "$redis_pid"
     copy copy "$ROWS" 1
     results single 1
     copy copy64 "$BATCH_ROWS" "$sessions"
     results twenty 20
     pin "$SERVER_CORE" "${pid_of[epoll]}"
+    pin "$SERVER_CORE" "$redis_pid"
 }
 
 # --- work ---

@@ -23,8 +23,7 @@ final class ResultBatch: TurnParticipant {
 
     private struct Session {
         let client: PostgresClient
-        /// Statements out.
-        var writing = 0
+        var load = SessionLoad()
     }
 
     static let waitingRowsMax = 16_384
@@ -49,6 +48,8 @@ final class ResultBatch: TurnParticipant {
     private var unfinished = Ring<ResultFlight>(countMax: ResultBatch.waitingRowsMax)
     private var waitingRows = 0
     private var waitingBytes = 0
+    /// Ends the wait of the chunk that gathers.
+    private var patienceTimer = TimerID.none
     var parameters = PostgresParameters()
 
     init(
@@ -139,7 +140,8 @@ final class ResultBatch: TurnParticipant {
 
     // MARK: Writing
 
-    /// Lets chunks depart while sessions are free: a full one to a session that has room, any to one that is idle.
+    /// Lets chunks depart while sessions are free: a full one to a session that has room, any when no statement is out.
+    /// Two half-filled chunks at a time cost PostgreSQL more than one after the other: see ARCHITECTURE.md, section 9.
     func turnEnded() {
         while !unfinished.isEmpty, !redis.isFull { finish(unfinished.removeFirst()) }
         while true {
@@ -148,13 +150,14 @@ final class ResultBatch: TurnParticipant {
             if ready.isEmpty {
                 guard let gathering,
                     BatchGate.mayDepart(
-                        gathered: gathering.chunk.rows.count, inFlight: sessions[session].writing)
+                        gathered: gathering.chunk.rows.count, inFlight: sessions[session].load.writing),
+                    !gathersOn()
                 else { return }
                 close(gathering)
             }
             let flight = ready.removeFirst()
             flight.session = session
-            sessions[session].writing += 1
+            sessions[session].load.began(now: reactor.now)
             write(flight)
         }
     }
@@ -163,17 +166,30 @@ final class ResultBatch: TurnParticipant {
     private func leastBusy() -> Int? {
         var best: Int?
         for index in sessions.indices where sessions[index].client.isConnected {
-            if best == nil || sessions[index].writing < sessions[best!].writing { best = index }
+            if best == nil || sessions[index].load.writing < sessions[best!].load.writing { best = index }
         }
         // With none connected the first takes what waits, and fails it.
         let chosen = best ?? 0
-        return sessions[chosen].writing < Self.writingMax ? chosen : nil
+        return sessions[chosen].load.writing < Self.writingMax ? chosen : nil
+    }
+
+    /// Whether what is out gets on, so that the chunk that gathers had better wait for its end. Wakes itself when that
+    /// may have changed.
+    private func gathersOn() -> Bool {
+        var patient: Instant?
+        for session in sessions {
+            guard let end = session.load.patienceEnd, end > reactor.now else { continue }
+            patient = patient.map { max($0, end) } ?? end
+        }
+        guard let patient else { return false }
+        if patienceTimer == .none { patienceTimer = reactor.schedule(at: patient, self, tag: 0) }
+        return true
     }
 
     /// Sends the flight's next group; with none left, goes on to Redis.
     private func write(_ flight: ResultFlight) {
         guard let group = flight.groups.last else {
-            sessions[flight.session].writing -= 1
+            sessions[flight.session].load.ended()
             return finish(flight)
         }
         let statement = statements.encode(flight.chunk, group, into: &parameters)
@@ -185,7 +201,7 @@ final class ResultBatch: TurnParticipant {
     private func giveUp(_ flight: ResultFlight, _ problem: Problem) {
         flight.settleUnknown()
         flight.chunk.settleSuperseded()
-        sessions[flight.session].writing -= 1
+        sessions[flight.session].load.ended()
         release(flight, problem)
     }
 
@@ -246,11 +262,19 @@ final class ResultBatch: TurnParticipant {
     }
 }
 
+// MARK: - The end of patience
+
+extension ResultBatch: TimerOwner {
+    /// The turn that this begins ends with another look at what gathers.
+    func timerFired(tag: UInt64) { patienceTimer = .none }
+}
+
 // MARK: - PostgreSQL's answers
 
 extension ResultBatch: PostgresFlightOwner {
     func completed(_ rows: PostgresRows, tag: UInt64) {
         let flight = flights[Int(tag)]
+        sessions[flight.session].load.advanced(now: reactor.now)
         guard let group = flight.groups.last else { preconditionFailure("an answer to no statement") }
         for index in 0..<rows.count {
             let position = group.lowerBound + Int(rows.int16(index, 0)) - 1

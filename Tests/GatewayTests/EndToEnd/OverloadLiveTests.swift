@@ -40,7 +40,7 @@ import Testing
         func finish(_ range: Range<Int>) throws { for post in posts[range] { try post.send("]") } }
 
         // Whoever writes to the table waits for this one.
-        let lock = try TableLock(postgresURL, "parcel_results")
+        let lock = try DatabaseLock(postgresURL, "LOCK TABLE parcel_results IN ACCESS EXCLUSIVE MODE")
         try finish(0..<9)
         try eventually("level 1") { try level() == 1 }
         try expectOverloaded(ask("/v1/properties/1"))
@@ -75,39 +75,5 @@ import Testing
         try expectProblem(response, 503, "SERVICE_UNAVAILABLE")
         #expect(response.bodyText.contains("overloaded"))
         #expect(Int(response.header("Retry-After") ?? "") ?? 0 > 0)
-    }
-}
-
-/// A session that holds a table for itself, until it is told to let go.
-private final class TableLock {
-    private let folder: TemporaryFolder
-    private let child: ChildProcess
-    private let url: String
-
-    init(_ url: String, _ table: String) throws {
-        self.url = url
-        folder = try TemporaryFolder()
-        try folder.write(
-            "SET application_name = 'table-lock'; BEGIN; LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60);",
-            to: "lock.sql")
-        child = try ChildProcess(
-            "psql", ["--no-psqlrc", "--quiet", "--dbname=\(url)", "--file=\(folder.path("lock.sql"))"])
-        let query = PostgresQuery(url: url)
-        try eventually("the table is locked") {
-            try query.count(
-                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = '\(table)'::regclass"
-            ) == 1
-        }
-    }
-
-    deinit {
-        child.signal(SIGKILL)
-        _ = try? child.waitForExit(deadlineSeconds: 5)  // The sweep at exit tries again.
-    }
-
-    func release() throws {
-        try PostgresQuery(url: url).run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'table-lock'")
-        try child.waitForExit(deadlineSeconds: 10)
     }
 }

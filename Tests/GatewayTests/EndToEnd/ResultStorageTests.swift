@@ -207,4 +207,25 @@ import Testing
             "SELECT sum((data->>'n')::int) FROM parcel_results WHERE parcel_id LIKE '\(prefix)-%'")
         #expect(sum == 499_500)
     }
+
+    @Test func `a result that waits for a lock holds up no other`() throws {
+        let postgresURL = try GatewayProcess.migratedDatabase()
+        // One reactor has both sessions.
+        let gateway = try GatewayProcess(postgresURL: postgresURL, environment: ["GATEWAY_REACTORS": "1"])
+        let worker = try WorkerClient(port: gateway.port, id: "quick")
+        #expect(try worker.submit([Sample.result("held")]) == ResultsAnswer(inserted: 1))
+        let lock = try DatabaseLock(
+            postgresURL, "SELECT FROM parcel_results WHERE parcel_id = 'held' FOR UPDATE")
+        let held = try WorkerClient(port: gateway.port, id: "slow")
+        try held.http.send(
+            RawHTTP.request(
+                "POST", "/internal/results", headers: held.headers, body: "[\(Sample.result("held"))]"))
+        try eventually("the result waits") { try lock.waiters() == 1 }
+        for number in 0..<20 {
+            #expect(try worker.submit([Sample.result("free-\(number)")]) == ResultsAnswer(inserted: 1))
+        }
+        #expect(try lock.waiters() == 1)
+        try lock.release()
+        #expect(try held.http.readResponse().status == 200)
+    }
 }
