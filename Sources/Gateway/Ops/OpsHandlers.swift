@@ -23,14 +23,21 @@ final class OpsHandlers: @unchecked Sendable {
         server.respond(request.exchange, status: 200) { $0.append("{\"status\":\"ok\",\"service\":\"gateway\"}") }
     }
 
-    /// Readiness: every dependency answers now, and the process is not about to stop.
+    /// Readiness: every dependency answers now, all reactors are connected to it, and the process is not about to stop.
     func ready(_ request: borrowing Request) {
         let exchange = request.exchange
         reactor.spawn { [self] in
-            let found = await Dependencies.look(redis, postgres, shared.rawFiles)
+            var found = await Dependencies.look(redis, postgres, shared.rawFiles)
+            // The next request may come to any of them.
+            if !isEverywhere(shared.metrics.redisConnected) { found.redis.latency = nil }
+            if !isEverywhere(shared.metrics.postgresConnected) { found.postgres.latency = nil }
             answerReady(
                 exchange, [("redis", found.redis), ("postgres", found.postgres), ("raw_storage", found.storage)])
         }
+    }
+
+    private func isEverywhere(_ connected: MetricID) -> Bool {
+        shared.metrics.shards.allSatisfy { $0.value(of: connected) != 0 }
     }
 
     private func answerReady(_ exchange: SlotID, _ dependencies: [(name: StaticString, state: Dependencies.State)]) {

@@ -163,9 +163,9 @@ private final class ClosedLoop: Sendable {
 }
 
 @Suite struct SuccessionTests {
-    // Over epoll: over io_uring a request that is accepted in the very moment of the hand-over may get a 503 (README says so).
-    @Test func `ten restarts under load fail no request`() throws {
-        let line = try Line(.epoll)
+    @Test(arguments: PollerKind.usable)
+    func `ten restarts under load fail no request`(_ kind: PollerKind) throws {
+        let line = try Line(kind)
         let load = ClosedLoop(port: line.gateway.port, kept: 4, fresh: 4)
         for _ in 0..<10 {
             try load.advance(100)
