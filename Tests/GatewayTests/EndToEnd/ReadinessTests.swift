@@ -13,7 +13,7 @@ import Testing
         let gateway = try GatewayProcess(
             postgresURL: database.replacing("taxlien@", with: "\(role)@"), environment: ["GATEWAY_REACTORS": "2"])
         try eventually("one reactor has the only session") {
-            gateway.log.contains("connected to PostgreSQL") && gateway.log.contains("too many connections")
+            gateway.log.contains("connected to PostgreSQL")
         }
         for _ in 0..<8 {
             let answer = try gateway.exchange("GET", "/health/ready")
