@@ -5,7 +5,7 @@
 import Reactor
 
 /// `@unchecked Sendable`: tasks of its reactor hold it; every member is for the reactor's thread.
-final class APIKeyUses: @unchecked Sendable {
+final class APIKeyUses: TimerOwner, @unchecked Sendable {
     static let keysMax = 4096
     static let interval = Interval.seconds(5)
 
@@ -13,7 +13,8 @@ final class APIKeyUses: @unchecked Sendable {
     private let postgres: PostgresClient
     /// Microseconds since the Unix epoch, by hash.
     private var uses: [SHA256Digest: Int64] = [:]
-    private var isWriting = false
+    /// Ends the interval in which uses gather.
+    private var timer = TimerID.none
     private var isClosed = false
 
     init(reactor: Reactor, postgres: PostgresClient) {
@@ -24,15 +25,17 @@ final class APIKeyUses: @unchecked Sendable {
     func note(_ digest: SHA256Digest) {
         guard uses[digest] != nil || uses.count < Self.keysMax else { return }
         uses[digest] = reactor.wallMicroseconds
-        if isWriting { return }
-        isWriting = true
-        reactor.spawn { [self] in
-            while !uses.isEmpty, !isClosed {
-                await reactor.sleep(Self.interval)
-                await write()
-            }
-            isWriting = false
-        }
+        schedule()
+    }
+
+    private func schedule() {
+        if timer != .none || isClosed { return }
+        timer = reactor.schedule(at: reactor.now + Self.interval, self, tag: 0)
+    }
+
+    func timerFired(tag: UInt64) {
+        timer = .none
+        reactor.spawn { [self] in await write() }
     }
 
     /// Writes what is noted. What cannot be written is noted again.
@@ -53,8 +56,12 @@ final class APIKeyUses: @unchecked Sendable {
         } catch {
             // The newer time of a key stands.
             uses.merge(batch) { newer, _ in newer }
+            schedule()
         }
     }
 
-    func close() { isClosed = true }
+    func close() {
+        isClosed = true
+        reactor.cancel(timer)
+    }
 }
