@@ -20,7 +20,7 @@ struct RequestLog {
         sequence &+= 1
         let route = Int(exchange.note.route)
         // A pull that waits is not slow.
-        let mayWait = route < routes.routes.count && routes.routes[route].operation == .work
+        let mayWait = route < routes.rules.count && routes.rules[route].operation == .work
         let latencyMs = mayWait ? 0 : Int(exchange.duration.nanoseconds / 1_000_000)
         let isNoteworthy = rule.includes(status: exchange.status, latencyMs: latencyMs, sequence: sequence)
         guard isNoteworthy || logsAll else { return }

@@ -109,7 +109,8 @@ struct RouteRule: Sendable {
     }
 }
 
-struct RouteTable: Sendable {
+/// A class: requests read it where it lies, and a copy would count its references.
+final class RouteTable: Sendable {
     /// Routes that reading a file again may add to a process. Whatever it takes away keeps its place.
     static let newRoutesMax = 64
 

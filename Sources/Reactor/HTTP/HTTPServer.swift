@@ -14,10 +14,11 @@ public final class HTTPServer: @unchecked Sendable {
     unowned(unsafe) let handler: any RequestHandler
     let connections: Slab<HTTPConnection>
     let exchanges: Slab<Exchange>
-    var headers: HeaderTable
+    // Unchecked: every request uses these three, and what they call while they change knows nothing of the server.
+    @exclusivity(unchecked) var headers: HeaderTable
+    @exclusivity(unchecked) var ids = RequestIDSource()
+    @exclusivity(unchecked) var date = HTTPDate()
     let headLimits: HeadLimits
-    var ids = RequestIDSource()
-    var date = HTTPDate()
     /// Connections with something to flush or resume at the end of the turn.
     var dirty: [SlotID] = []
     var dirtyNow: [SlotID] = []

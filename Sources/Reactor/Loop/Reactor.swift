@@ -32,9 +32,13 @@ public final class Reactor: @unchecked Sendable {
     public let buffers = BufferPool()
     /// For jitter and choices; never for secrets.
     public var random = RandomBits()
+    // Unchecked: a request reads these two a dozen times, nothing else runs while they are set, and each check costs some
+    // hundred instructions.
     /// Monotonic time at the start of this turn.
+    @exclusivity(unchecked)
     public private(set) var now: Instant
     /// Microseconds since the Unix epoch at the start of this turn.
+    @exclusivity(unchecked)
     public private(set) var wallMicroseconds: Int64
     /// Called after a turn that took longer than `stallBudget`, with its length.
     public var stalled: ((Interval) -> Void)?

@@ -212,6 +212,7 @@ import Testing
         let postgresURL = try GatewayProcess.migratedDatabase()
         // One reactor has both sessions.
         let gateway = try GatewayProcess(postgresURL: postgresURL, environment: ["GATEWAY_REACTORS": "1"])
+        try eventually("all is connected") { try gateway.exchange("GET", "/health/ready").status == 200 }
         let worker = try WorkerClient(port: gateway.port, id: "quick")
         #expect(try worker.submit([Sample.result("held")]) == ResultsAnswer(inserted: 1))
         let lock = try DatabaseLock(
