@@ -13,7 +13,8 @@ enum TokenVerdict: Equatable, Sendable {
     case forbidden
 }
 
-struct TokenTable: Sendable {
+/// A class: a check reads it where it lies, and a copy would count its references.
+final class TokenTable: Sendable {
     /// The worker ids of one grant: a run of bytes in `names`, a prefix of the id or all of it. Plain data.
     private struct Binding {
         var start: Int
