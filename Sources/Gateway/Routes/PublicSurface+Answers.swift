@@ -68,7 +68,7 @@ extension PublicSurface {
             serviceToken: shared.live.tables.serviceToken, isSecure: shared.isSecure(listener: call.listener))
         var http = HTTPClientRequest(
             forwarding: call.head, to: route, call.match, body: call.body, by: by, isCached: route.cacheMs > 0,
-            requestID: call.requestID, trace: trace)
+            requestID: call.requestID, trace: trace, using: &server.reactor.random)
         http.stream = call.stream
         http.addCaller(caller)
         return UpstreamRequest(http: http, timeoutMs: timeoutMs(route), retries: route.retries)

@@ -16,10 +16,12 @@ extension HTTPClientRequest {
     ///   - match: the route's parameters in the request's path.
     ///   - isCached: the answer may go to others.
     ///   - requestID: `X-Request-ID`.
+    ///   - random: for the ids of a trace that begins here.
     ///   - trace: the span that goes upstream, where one is kept; nil continues the client's, or begins one that nobody keeps.
     init(
         forwarding request: borrowing RequestHeadCopy, to route: PublicRoute, _ match: RouteMatch, body: [UInt8],
-        by: ForwardedBy, isCached: Bool, requestID: RequestID, trace: TraceContext? = nil
+        by: ForwardedBy, isCached: Bool, requestID: RequestID, trace: TraceContext? = nil,
+        using random: inout RandomBits
     ) {
         var target = ByteBuffer(capacity: 256)
         route.target.writeTarget(request.path, match.parameters, query: request.query, to: &target)
@@ -28,7 +30,7 @@ extension HTTPClientRequest {
         if route.method != .get { self.body = body }
         addPassing(request, isCached: isCached)
         addForwarded(request, by)
-        addTrace(request, kept: trace)
+        addTrace(request, kept: trace, using: &random)
         addHeader("X-Request-ID", requestID.description)
         if let token = by.serviceToken { addHeader("X-Service-Token", token) }
     }
@@ -84,7 +86,9 @@ extension HTTPClientRequest {
         if !host.isEmpty { addHeader("X-Forwarded-Host", host) }
     }
 
-    private mutating func addTrace(_ request: borrowing RequestHeadCopy, kept: TraceContext?) {
+    private mutating func addTrace(
+        _ request: borrowing RequestHeadCopy, kept: TraceContext?, using random: inout RandomBits
+    ) {
         var (sent, count, state) = (TraceContext?.none, 0, "")
         for index in 0..<request.headerCount {
             let name = request.headerName(at: index)
@@ -95,10 +99,9 @@ extension HTTPClientRequest {
                 state += (state.isEmpty ? "" : ",") + request.headerValue(at: index).string
             }
         }
-        var generator = RandomBits()
         // Two parents are none.
         let parent = count == 1 ? sent : nil
-        let trace = kept ?? parent?.child(using: &generator) ?? .fresh(using: &generator)
+        let trace = kept ?? parent?.child(using: &random) ?? .fresh(using: &random)
         var text = ByteBuffer(capacity: 64)
         trace.write(to: &text)
         addHeader("traceparent", text.bytes.string)

@@ -93,9 +93,12 @@ public struct HTTPClientRequest: Sendable {
         headerLines.append(UInt8(ascii: " "))
         let start = headerLines.count
         value.withUnsafeBytes { headerLines.append(contentsOf: $0) }
-        for at in start..<headerLines.count {
-            let byte = headerLines[at]
-            if (byte < 0x20 && byte != 0x09) || byte == 0x7F { headerLines[at] = 0x20 }
+        // Through a pointer: each access to the array would look whether it is alone.
+        headerLines.withUnsafeMutableBufferPointer { lines in
+            for at in start..<lines.count {
+                let byte = lines[at]
+                if (byte < 0x20 && byte != 0x09) || byte == 0x7F { lines[at] = 0x20 }
+            }
         }
         headerLines.append(0x0D)
         headerLines.append(0x0A)
