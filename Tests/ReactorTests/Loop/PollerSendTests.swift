@@ -9,7 +9,8 @@ import Testing
 @Suite struct PollerSendTests {
     /// A writer that keeps to the contract: one loan at a time, on with the rest when it is told.
     private final class Writer: StreamOwner {
-        let poller: any Poller
+        // The poller holds its streams' owners.
+        unowned let poller: any Poller
         var id = SlotID.none
         let bytes: UnsafeMutableRawBufferPointer
         var done = 0
