@@ -22,7 +22,8 @@ export function confirmed({ title, text, action, isDangerous = true }) {
     };
     yes.onclick = end(true);
     byId("confirm-no").onclick = end(false);
-    dialog.onclose = end(false);
+    // The event comes some time after the closing: while a question is open it is the last one's.
+    dialog.onclose = () => { if (!dialog.open) end(false)(); };
     dialog.showModal();
     byId("confirm-no").focus();
   });
