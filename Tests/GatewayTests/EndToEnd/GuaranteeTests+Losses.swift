@@ -145,12 +145,16 @@ extension GuaranteeTests {
             guard thread < 4 else {
                 defer { isEnding.store(true, ordering: .relaxed) }
                 for round in 1...2 {
-                    try eventually("tasks are done") { count.load(ordering: .relaxed) > 60 * round }
+                    try eventually("tasks are done", deadlineSeconds: 60) {
+                        count.load(ordering: .relaxed) > 60 * round
+                    }
                     if loss == .stopped { try services.stop(.redis) } else { try services.kill(.redis) }
                     try services.start(.redis)
                 }
                 let before = count.load(ordering: .relaxed)
-                try eventually("tasks are done after it") { count.load(ordering: .relaxed) > before + 40 }
+                try eventually("tasks are done after it", deadlineSeconds: 60) {
+                    count.load(ordering: .relaxed) > before + 40
+                }
                 return Outcomes()
             }
             return try Self.work(thread, port: ports[thread % 2], until: isEnding, count)
